@@ -87,7 +87,8 @@
 //! | account | one API key's view of the catalogue |
 //! | observed at | when the response had been received, in milliseconds: the clock of history |
 //! | canonical URL | a URL without the parameters of its signature |
-//! | baseline | the first poll of an account that did not fail |
+//! | good poll | a poll that did not fail ([`store::row::GOOD`]) |
+//! | baseline | the first good poll of an account's catalogue |
 //! | SCD type 2 | slowly changing dimension: history as rows with a start and an end, as in `avatar_history` |
 //! | upsert | insert a row, or update the one with its key |
 //! | as-of query | a query for the state at a time |

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{open::Store, queue::LAST_REFRESH, registry::register};
+use super::{open::Store, queue::LAST_REFRESH, registry::register, row::good};
 use crate::{catalog::catalogue::Catalogue, error::Result, time::Timestamp};
 
 /// The times that decide when work is due.
@@ -29,8 +29,8 @@ register! {
          AND catalogue = $2 AND trigger <> 'file' ORDER BY poll_id DESC LIMIT 1";
 
     /// When the last good poll of an account's catalogue was observed: (account, catalogue).
-    pub const LAST_GOOD = "SELECT max(observed_at) FROM polls \
-         WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed'";
+    pub const LAST_GOOD = concat!("SELECT max(observed_at) FROM polls \
+         WHERE account = $1 AND catalogue = $2 AND ", good!());
 
     /// The next expiry of a link of an unsaved preview: (later than this).
     pub const NEXT_EXPIRY_AFTER = "SELECT min(expires_at) FROM assets \

@@ -1,6 +1,12 @@
 //! The rows of `polls` that an archive stores: a committed poll and the failed polls before it.
 
-use super::{open::Store, record::RowType, registry::register, row::PollRow, table::POLLS};
+use super::{
+    open::Store,
+    record::RowType,
+    registry::register,
+    row::{GOOD, PollRow},
+    table::POLLS,
+};
 use crate::error::Result;
 
 register! {
@@ -12,7 +18,7 @@ register! {
                   WHERE b.account = p.account AND b.poll_id < p.poll_id \
                   ORDER BY b.poll_id DESC LIMIT 1) AS previous_digest FROM polls AS p \
              WHERE p.poll_id <= $1 AND p.poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g \
-                  WHERE g.poll_id < $1 AND g.outcome <> 'failed'), 0) ORDER BY p.poll_id",
+                  WHERE g.poll_id < $1 AND g.{GOOD}), 0) ORDER BY p.poll_id",
             POLLS.list("p.")
         )
     }

@@ -15,10 +15,10 @@ pub use section::Section;
 
 use self::section::own_columns;
 use super::{
-    conn::{Arg, At, Fault, Row},
+    conn::{Arg, At, Columns, Fault, Row},
     exact,
     open::Store,
-    snapshot::fields,
+    snapshot::OwnColumns,
     table::POLLS,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         fingerprint::Fingerprint,
         kind::Kind,
         schema::{FieldEvent, SchemaChange, Types},
-        seal::{Cells, Line},
+        seal::Line,
     },
     error::Result,
 };
@@ -64,10 +64,10 @@ impl Audit<'_> {
     pub async fn heads(&mut self) -> Result<Vec<Head>> {
         let head = |row: &Row| {
             Ok(Head {
-                account: known_text(row, 0)?,
-                last_poll_id: row.int(1)?,
-                polls: row.some_int(2)?,
-                digest: row.exact_text(3)?,
+                account: known_text(row, "account")?,
+                last_poll_id: row.int("last_poll_id")?,
+                polls: row.some_int("polls")?,
+                digest: row.exact_text("digest")?,
             })
         };
         self.store.all(sql::HEADS, &[], head).await
@@ -80,7 +80,8 @@ impl Audit<'_> {
         mut each: impl FnMut(String, String, Option<String>),
     ) -> Result<()> {
         self.each(sql::without_account(kind), &[], |row| {
-            each(known_text(&row, 0)?, known_text(&row, 1)?, row.exact_time(2)?);
+            let (account, id) = (known_text(&row, "account")?, known_text(&row, kind.id)?);
+            each(account, id, row.exact_time("valid_from")?);
             Ok(())
         })
         .await
@@ -99,16 +100,13 @@ impl Audit<'_> {
         mut each: impl FnMut(AuditPoll),
     ) -> Result<()> {
         let args = [(*range.start()).into(), (*range.end()).into()];
+        let sealed = Columns::of(POLLS.sealed().map(|column| (column.name, column.holds)));
         self.each(sql::polls(), &args, |row| {
-            let sealed = POLLS
-                .sealed()
-                .map(|column| Ok((column.name, exact::cell(&row, column.name, column.holds)?)));
-            let cells = sealed.collect::<Result<_, Fault>>()?;
             each(AuditPoll {
                 poll_id: row.some_int("poll_id")?,
                 account: known_text(&row, "account")?,
                 digest: row.exact_text("digest")?,
-                line: Line::new("poll", cells),
+                line: Line::new("poll", exact::cells(&row, &sealed)?),
             });
             Ok(())
         })
@@ -129,17 +127,13 @@ impl Audit<'_> {
         range: &RangeInclusive<i64>,
         mut each: impl FnMut(Written),
     ) -> Result<()> {
-        let columns = section.columns();
+        let columns = Columns::of(section.columns());
         let args = [(*range.start()).into(), (*range.end()).into()];
         self.each(section::written(section), &args, |row| {
-            let mut cells = Vec::with_capacity(columns.len() + 2);
-            for (at, (name, holds)) in columns.iter().enumerate() {
-                cells.push((*name, exact::cell(&row, at + 2, *holds)?));
-            }
             each(Written {
-                account: known_text(&row, 0)?,
-                poll_id: row.some_int(1)?,
-                line: section.line(cells),
+                account: known_text(&row, "account")?,
+                poll_id: row.some_int("poll")?,
+                line: section.line(exact::cells(&row, &columns)?),
             });
             Ok(())
         })
@@ -152,10 +146,12 @@ impl Audit<'_> {
         let mut rows = vec![];
         let args = [account.into(), kind.as_str().into()];
         self.each(sql::SCHEMA.into_sql_str(), &args, |row| {
-            if let Some(change) = FieldEvent::parse(&known_text(&row, 2)?) {
-                let types = row.exact_text(3)?.map(|text| Types::parse(&text));
-                let (field, types) = (kind.field(&known_text(&row, 1)?), types.unwrap_or_default());
-                rows.push((row.some_int(0)?, SchemaChange { field, change, types, example: None }));
+            if let Some(change) = FieldEvent::parse(&known_text(&row, "change")?) {
+                let field = kind.field(&known_text(&row, "field")?);
+                let types = row.exact_text("json_type")?.map(|text| Types::parse(&text));
+                let types = types.unwrap_or_default();
+                let change = SchemaChange { field, change, types, example: None };
+                rows.push((row.some_int("poll_id")?, change));
             }
             Ok(())
         })
@@ -179,19 +175,20 @@ impl Audit<'_> {
 
     /// Calls `each` with the history rows of a span, ordered by id and version.
     pub async fn versions(&mut self, span: &Span<'_>, mut each: impl FnMut(Version)) -> Result<()> {
+        let own = Columns::of(own_columns(span.kind));
         self.each(sql::versions(span.kind, span.to.is_some()), &span.args(), |row| {
             each(Version {
-                id: known_text(&row, 0)?,
-                version: row.some_int(1)?,
-                valid_from: row.exact_time(2)?,
-                valid_to: row.exact_time(3)?,
-                opened_by: known_text(&row, 4)?,
-                closed_by: row.exact_text(5)?,
-                opened_poll: row.some_int(6)?,
-                closed_poll: row.int(7)?,
-                opened_after: row.exact_time(8)?,
-                closed_after: row.exact_time(9)?,
-                own: own(&row, 10, span.kind)?,
+                id: known_text(&row, span.kind.id)?,
+                version: row.some_int("version")?,
+                valid_from: row.exact_time("valid_from")?,
+                valid_to: row.exact_time("valid_to")?,
+                opened_by: known_text(&row, "opened_by")?,
+                closed_by: row.exact_text("closed_by")?,
+                opened_poll: row.some_int("opened_poll")?,
+                closed_poll: row.int("closed_poll")?,
+                opened_after: row.exact_time("opened_after")?,
+                closed_after: row.exact_time("closed_after")?,
+                own: exact::cells(&row, &own)?,
             });
             Ok(())
         })
@@ -201,16 +198,18 @@ impl Audit<'_> {
     /// Returns the current state of the items of a span, ordered by id.
     pub async fn current(&mut self, span: &Span<'_>) -> Result<Vec<Current>> {
         let sql = sql::current(span.kind, span.to.is_some());
+        let own = Columns::of(own_columns(span.kind));
+        let state = OwnColumns::of(span.kind);
         let current = |row: &Row| {
             Ok(Current {
-                id: known_text(row, 0)?,
-                version: row.some_int(1)?,
-                valid_from: row.exact_time(2)?,
-                first_seen_at: row.exact_time(3)?,
-                changed_at: row.exact_time(4)?,
-                removed_at: row.exact_time(5)?,
-                wrong_fingerprint: wrong_fingerprint(row, span.kind)?,
-                own: own(row, 6, span.kind)?,
+                id: known_text(row, span.kind.id)?,
+                version: row.some_int("version")?,
+                valid_from: row.exact_time("valid_from")?,
+                first_seen_at: row.exact_time("first_seen_at")?,
+                changed_at: row.exact_time("changed_at")?,
+                removed_at: row.exact_time("removed_at")?,
+                wrong_fingerprint: wrong_fingerprint(row, &state)?,
+                own: exact::cells(row, &own)?,
             })
         };
         self.store.all(sql, &span.args(), current).await
@@ -222,12 +221,12 @@ impl Audit<'_> {
         args.insert(1, span.kind.as_str().into());
         let changed = |row: &Row| {
             Ok(Changed {
-                poll_id: row.some_int(0)?,
-                item_id: known_text(row, 1)?,
-                version: row.some_int(2)?,
-                field: known_text(row, 3)?,
-                old_value: row.exact_text(4)?,
-                new_value: row.exact_text(5)?,
+                poll_id: row.some_int("poll_id")?,
+                item_id: known_text(row, "item_id")?,
+                version: row.some_int("version")?,
+                field: known_text(row, "field")?,
+                old_value: row.exact_text("old_value")?,
+                new_value: row.exact_text("new_value")?,
             })
         };
         self.store.all(sql::changed(span.to.is_some()), &args, changed).await
@@ -237,7 +236,10 @@ impl Audit<'_> {
     pub async fn search_texts(&mut self, span: &Span<'_>) -> Result<Vec<(String, i64, String)>> {
         let mut args = span.args();
         args.insert(1, span.kind.as_str().into());
-        let text = |row: &Row| Ok((known_text(row, 0)?, row.some_int(1)?, known_text(row, 2)?));
+        let text = |row: &Row| {
+            let id = known_text(row, "item_id")?;
+            Ok((id, row.some_int("version")?, known_text(row, "text")?))
+        };
         self.store.all(sql::search_texts(span.to.is_some()), &args, text).await
     }
 
@@ -259,14 +261,7 @@ fn known_text(row: &Row, at: impl At) -> Result<String, Fault> {
 
 /// Whether the fingerprint of a row of `sql::current` does not match its other columns. Unreadable columns
 /// are detected elsewhere.
-fn wrong_fingerprint(row: &Row, kind: Kind) -> Result<bool, Fault> {
-    let extra = 6 + kind.columns.len();
-    let Some(stored) = row.exact_text(extra + 1)? else { return Ok(false) };
-    Ok(fields(row, kind, 6, extra).is_ok_and(|fields| Fingerprint::contradicts(&stored, &fields)))
-}
-
-/// Reads the item's own columns and `extra`, starting at column `first`.
-fn own(row: &Row, first: usize, kind: Kind) -> Result<Cells<'static>, Fault> {
-    let columns = own_columns(kind).enumerate();
-    columns.map(|(at, (name, holds))| Ok((name, exact::cell(row, first + at, holds)?))).collect()
+fn wrong_fingerprint(row: &Row, own: &OwnColumns) -> Result<bool, Fault> {
+    let Some(stored) = row.exact_text("fingerprint")? else { return Ok(false) };
+    Ok(own.fields(row, None).is_ok_and(|fields| Fingerprint::contradicts(&stored, &fields)))
 }

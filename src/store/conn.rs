@@ -4,7 +4,7 @@
 //! The differences are in [`super::sqlite`] and [`super::postgres`]. A third engine is a third arm of each
 //! `match` here, which the compiler enforces. Nothing here depends on the tables.
 
-use std::{fmt, ops::Deref, time::Duration};
+use std::{fmt, ops::Deref, sync::OnceLock, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::{
@@ -22,7 +22,10 @@ use super::{
     postgres::{self, Postgres},
     sqlite::{self, Sqlite},
 };
-use crate::{catalog::cell::Cell, time::Timestamp};
+use crate::{
+    catalog::{cell::Cell, column::Holds},
+    time::Timestamp,
+};
 
 /// An open connection.
 #[derive(Debug)]
@@ -227,6 +230,35 @@ impl Conn {
     /// Closes the connection gracefully.
     pub async fn close(self) -> Result<(), Fault> {
         on!(Conn, self, conn => conn.close().await)
+    }
+}
+
+/// Columns to read from the rows of one statement, with their types. Their names are looked up in its first
+/// row only.
+#[derive(Debug)]
+pub struct Columns {
+    wanted: Vec<(&'static str, Holds)>,
+    found: OnceLock<Vec<(&'static str, Holds, usize)>>,
+}
+
+impl Columns {
+    /// Creates the columns with these names.
+    pub fn of(wanted: impl IntoIterator<Item = (&'static str, Holds)>) -> Self {
+        Self { wanted: wanted.into_iter().collect(), found: OnceLock::new() }
+    }
+
+    /// Returns them with their positions; `row` is any row of the statement.
+    ///
+    /// # Errors
+    /// Fails if a column is not there.
+    pub fn within(&self, row: &Row) -> Result<&[(&'static str, Holds, usize)], Fault> {
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
+        let place = |name| on!(Row, row, row => row.place(name));
+        let found = self.wanted.iter().map(|(name, holds)| Ok((*name, *holds, place(*name)?)));
+        let found = found.collect::<Result<_, Fault>>()?;
+        Ok(self.found.get_or_init(|| found))
     }
 }
 

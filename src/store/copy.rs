@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::{
     bulk::{Bulk, BulkColumn},
-    conn::{Conn, Fault, Row},
+    conn::{Columns, Conn, Fault, Row},
     location::Location,
     open::Store,
     statements,
@@ -157,6 +157,7 @@ async fn fill_table(
 /// Rows to be written, column by column.
 struct Batch {
     table: &'static Table,
+    source: Columns,
     columns: Vec<BulkColumn<'static>>,
     rows: usize,
     bytes: usize,
@@ -165,11 +166,12 @@ struct Batch {
 impl Batch {
     fn new(table: &'static Table) -> Self {
         let columns = table.columns.iter().map(|column| BulkColumn::of(column.holds));
-        Self { table, columns: columns.collect(), rows: 0, bytes: 0 }
+        let source = Columns::of(table.columns.iter().map(|column| (column.name, column.holds)));
+        Self { table, source, columns: columns.collect(), rows: 0, bytes: 0 }
     }
 
     fn add(&mut self, row: &Row) -> Result<(), Fault> {
-        for (at, column) in self.columns.iter_mut().enumerate() {
+        for (column, &(.., at)) in self.columns.iter_mut().zip(self.source.within(row)?) {
             match column {
                 BulkColumn::Text(all) => {
                     let text = row.text(at)?;
@@ -238,8 +240,11 @@ fn any(table: &Table) -> SqlStr {
 }
 
 fn all_rows(table: &Table, left_out: &[&str]) -> SqlStr {
-    let value = |name| if left_out.contains(&name) { "NULL" } else { name };
-    let columns: Vec<&str> = table.columns.iter().map(|column| value(column.name)).collect();
+    let value = |name| match left_out.contains(&name) {
+        true => format!("NULL AS {name}"),
+        false => name.to_owned(),
+    };
+    let columns: Vec<String> = table.names().into_iter().map(value).collect();
     let (columns, name, order) = (columns.join(", "), table.name, table.order.join(", "));
     AssertSqlSafe(format!("SELECT {columns} FROM {name} ORDER BY {order}")).into_sql_str()
 }

@@ -4,14 +4,19 @@
 
 use std::borrow::Cow;
 
-use super::conn::{At, Fault, Row};
-use crate::catalog::{cell::Cell, column::Holds};
+use super::conn::{Columns, Fault, Row};
+use crate::catalog::{cell::Cell, column::Holds, seal::Cells};
 
-/// Returns the cell of column `at`.
+/// Returns the cells of these columns, each with its name.
 ///
 /// # Errors
-/// A fault of the engine.
-pub fn cell(row: &Row, at: impl At, holds: Holds) -> Result<Cell<'static>, Fault> {
+/// A fault of the engine, or a column that is not there.
+pub fn cells(row: &Row, columns: &Columns) -> Result<Cells<'static>, Fault> {
+    let columns = columns.within(row)?.iter();
+    columns.map(|(name, holds, at)| Ok((*name, cell(row, *at, *holds)?))).collect()
+}
+
+fn cell(row: &Row, at: usize, holds: Holds) -> Result<Cell<'static>, Fault> {
     let text = |text: Option<String>| text.map_or(Cell::Null, |text| Cell::Text(Cow::Owned(text)));
     match holds {
         Holds::Text => row.exact_text(at).map(text),

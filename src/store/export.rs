@@ -11,7 +11,8 @@ use super::{
     open::Store,
     query::{Version, version},
     registry::{Argument, register},
-    snapshot::{fields, folded},
+    row::good,
+    snapshot::{OwnColumns, folded},
     statements,
 };
 use crate::{
@@ -82,13 +83,13 @@ impl Argument for Which {
 
 register! {
     /// The last good poll of an account's catalogue at or before a time: (account, catalogue, time).
-    const GOOD_AT = "SELECT poll_id, observed_at FROM polls WHERE account = $1 \
-         AND catalogue = $2 AND outcome <> 'failed' AND observed_at <= $3 \
-         ORDER BY observed_at DESC LIMIT 1";
+    const GOOD_AT = concat!("SELECT poll_id, observed_at FROM polls WHERE account = $1 \
+         AND catalogue = $2 AND ", good!(), " AND observed_at <= $3 \
+         ORDER BY observed_at DESC LIMIT 1");
 
     /// The next good poll of an account's catalogue after a time: (account, catalogue, time).
-    const NEXT_GOOD = "SELECT min(observed_at) FROM polls WHERE account = $1 \
-         AND catalogue = $2 AND outcome <> 'failed' AND observed_at > $3";
+    const NEXT_GOOD = concat!("SELECT min(observed_at) FROM polls WHERE account = $1 \
+         AND catalogue = $2 AND ", good!(), " AND observed_at > $3");
 
     /// How many polls of an account's catalogue failed after one time and up to another: (account,
     /// catalogue, both).
@@ -116,10 +117,10 @@ register! {
         format!(
             "SELECT item.{id}, item.version, item.valid_from, \
              (SELECT one.valid_from FROM {table} AS one WHERE one.account = item.account \
-              AND one.{id} = item.{id} AND one.version = 1), \
+              AND one.{id} = item.{id} AND one.version = 1) AS first_seen_at, \
              (SELECT max(news.valid_from) FROM {table} AS news WHERE news.account = item.account \
               AND news.{id} = item.{id} AND news.version <= item.version \
-              AND news.opened_by <> 'learned'), item.extra, {} \
+              AND news.opened_by <> 'learned') AS changed_at, item.extra, {} \
              FROM {table} AS item WHERE item.account = $1 \
              AND item.valid_from <= $2 AND (item.valid_to IS NULL OR item.valid_to > $2){own} \
              ORDER BY item.{id}{limit}",
@@ -163,7 +164,9 @@ impl Store {
     ) -> Result<Option<Moment>> {
         let of = || [Arg::from(account), catalogue.as_str().into()].into_iter();
         let args: Vec<Arg<'_>> = of().chain([time.into()]).collect();
-        let good = self.one(GOOD_AT, &args, |row| Ok((row.some_int(0)?, row.some_time(1)?)));
+        let good = self.one(GOOD_AT, &args, |row| {
+            Ok((row.some_int("poll_id")?, row.some_time("observed_at")?))
+        });
         let Some((poll_id, observed_at)) = good.await? else { return Ok(None) };
         let bounds: Vec<Arg<'_>> = of().chain([observed_at.into(), time.into()]).collect();
         let failed = self.one(FAILED_BETWEEN, &bounds, |row| row.some_int(0)).await?.unwrap_or(0);
@@ -189,7 +192,8 @@ impl Store {
         each: impl FnMut(ItemState) -> Result<()>,
     ) -> Result<()> {
         let args: [Arg<'_>; 2] = [moment.account.as_str().into(), moment.observed_at.into()];
-        self.each_row(items_at(kind, Which::All), &args, |row| item_state(row, kind), each).await
+        let own = OwnColumns::of(kind);
+        self.each_row(items_at(kind, Which::All), &args, |row| item_state(row, &own), each).await
     }
 
     /// Returns at most `limit` items after an id that were not removed at `moment`, ordered by id.
@@ -203,7 +207,8 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let args =
             [moment.account.as_str().into(), moment.observed_at.into(), after.into(), limit.into()];
-        self.all(items_at(kind, Which::After), &args, |row| item_state(row, kind)).await
+        let own = OwnColumns::of(kind);
+        self.all(items_at(kind, Which::After), &args, |row| item_state(row, &own)).await
     }
 
     /// Returns the number of items that were not removed at `moment`.
@@ -222,7 +227,8 @@ impl Store {
     ) -> Result<Option<ItemState>> {
         let account = moment.account.as_str();
         let args = [account.into(), moment.observed_at.into(), id.into()];
-        self.one(items_at(kind, Which::One), &args, |row| item_state(row, kind)).await
+        let own = OwnColumns::of(kind);
+        self.one(items_at(kind, Which::One), &args, |row| item_state(row, &own)).await
     }
 
     /// Calls `each` with every version of an account's items of `kind`, ordered by id and version.
@@ -232,7 +238,8 @@ impl Store {
         account: &str,
         each: impl FnMut(Version) -> Result<()>,
     ) -> Result<()> {
-        self.each_row(all_versions(kind), &[account.into()], |row| version(row, kind), each).await
+        let own = OwnColumns::of(kind);
+        self.each_row(all_versions(kind), &[account.into()], |row| version(row, &own), each).await
     }
 
     /// Calls `each` with each row of a query, decoded by `read`.
@@ -303,13 +310,13 @@ impl Store {
 }
 
 /// Decodes a row of [`items_at`].
-fn item_state(row: &Row, kind: Kind) -> Result<ItemState, Fault> {
+fn item_state(row: &Row, own: &OwnColumns) -> Result<ItemState, Fault> {
     Ok(ItemState {
-        id: row.some_text(0)?,
-        version: row.some_int(1)?,
-        valid_from: row.some_time(2)?,
-        first_seen_at: row.some_time(3)?,
-        changed_at: row.some_time(4)?,
-        fields: fields(row, kind, 6, 5)?,
+        id: row.some_text(own.kind.id)?,
+        version: row.some_int("version")?,
+        valid_from: row.some_time("valid_from")?,
+        first_seen_at: row.some_time("first_seen_at")?,
+        changed_at: row.some_time("changed_at")?,
+        fields: own.fields(row, None)?,
     })
 }

@@ -5,7 +5,9 @@ use super::{
     browse::{Reading, Unreadable},
     conn::{Conn, Engine, Fault, Row},
     open::Store,
+    record::{RowType, record},
     registry::register,
+    row::{GOOD, good},
 };
 use crate::{
     catalog::{
@@ -37,19 +39,16 @@ pub struct Figures {
     pub database_bytes: i64,
 }
 
-/// The figures of a receiver of notices.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReceiverFigures {
-    /// The name of the receiver.
-    pub receiver: String,
-    /// The number of notices that wait for delivery.
-    pub waiting: i64,
-    /// When the oldest of these was created.
-    pub oldest: Option<Timestamp>,
-    /// The number of notices that it accepted.
-    pub delivered: i64,
-    /// The number of delivery attempts.
-    pub attempts: i64,
+record! {
+    /// The figures of a receiver of notices.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct ReceiverFigures {
+        receiver: String = "the name of the receiver",
+        waiting: i64 = "the number of notices that wait for delivery",
+        oldest: Option<Timestamp> = "when the oldest of these was created",
+        delivered: i64 = "the number of notices that it accepted",
+        attempts: i64 = "the number of delivery attempts",
+    }
 }
 
 /// The figures of an account's catalogue.
@@ -88,46 +87,54 @@ register! {
     pub fn poll_sums(engine: Engine) {
         let millis = engine.milliseconds("started_at", "finished_at");
         format!(
-            "SELECT account, catalogue, count(*) FILTER (WHERE outcome = 'succeeded'), \
-             count(*) FILTER (WHERE outcome = 'held'), count(*) FILTER (WHERE outcome = 'failed'), \
-             CAST(coalesce(sum(added), 0) AS BIGINT), CAST(coalesce(sum(changed), 0) AS BIGINT), \
-             CAST(coalesce(sum(removed), 0) AS BIGINT), CAST(coalesce(sum(restored), 0) AS BIGINT), \
-             CAST(coalesce(sum({millis}), 0) AS BIGINT), max(started_at), \
-             max(observed_at) FILTER (WHERE outcome <> 'failed') \
+            "SELECT account, catalogue, count(*) FILTER (WHERE outcome = 'succeeded') AS succeeded, \
+             count(*) FILTER (WHERE outcome = 'held') AS held, \
+             count(*) FILTER (WHERE outcome = 'failed') AS failed, \
+             CAST(coalesce(sum(added), 0) AS BIGINT) AS added, \
+             CAST(coalesce(sum(changed), 0) AS BIGINT) AS changed, \
+             CAST(coalesce(sum(removed), 0) AS BIGINT) AS removed, \
+             CAST(coalesce(sum(restored), 0) AS BIGINT) AS restored, \
+             CAST(coalesce(sum({millis}), 0) AS BIGINT) AS millis, max(started_at) AS last_poll, \
+             max(observed_at) FILTER (WHERE {GOOD}) AS last_good \
              FROM polls GROUP BY account, catalogue ORDER BY account, catalogue"
         )
     }
 
     /// Figures of the last good poll of each account's catalogues, and how many polls failed after it.
-    pub const LAST_SUCCESSES = "SELECT p.account, p.catalogue, CAST(coalesce(p.held, 0) AS BIGINT), \
-         CAST(coalesce(p.response_bytes, 0) AS BIGINT), \
-         CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT), \
+    pub const LAST_SUCCESSES = concat!("SELECT p.account, p.catalogue, \
+         CAST(coalesce(p.held, 0) AS BIGINT) AS held, \
+         CAST(coalesce(p.response_bytes, 0) AS BIGINT) AS response_bytes, \
+         CAST(CASE WHEN p.warning IS NULL THEN 0 ELSE 1 END AS BIGINT) AS warned, \
          (SELECT count(*) FROM polls AS f WHERE f.account = p.account \
-          AND f.catalogue = p.catalogue AND f.poll_id > p.poll_id AND f.outcome = 'failed') \
+          AND f.catalogue = p.catalogue AND f.poll_id > p.poll_id \
+          AND f.outcome = 'failed') AS failed \
          FROM (SELECT account, catalogue, max(observed_at) AS observed_at FROM polls \
-          WHERE outcome <> 'failed' GROUP BY account, catalogue) AS l \
+          WHERE ", good!(), " GROUP BY account, catalogue) AS l \
          JOIN polls AS p ON p.account = l.account AND p.catalogue = l.catalogue \
-         AND p.observed_at = l.observed_at AND p.outcome <> 'failed'";
+         AND p.observed_at = l.observed_at AND p.", good!());
 
     /// The numbers of items by account: listed, missing, removed.
     pub fn items_by_state(kind: Kind) {
         format!(
-            "SELECT account, count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NULL), \
-             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
-             count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} GROUP BY account",
+            "SELECT account, \
+             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NULL) AS listed, \
+             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL) AS missing, \
+             count(*) FILTER (WHERE removed_at IS NOT NULL) AS removed FROM {} GROUP BY account",
             kind.table
         )
     }
 
     /// Changes of the lists' fields by account and catalogue.
-    pub const SCHEMA_SUMS = "SELECT p.account, p.catalogue, count(*) FILTER (WHERE change = 'appeared'), \
-         count(*) FILTER (WHERE change = 'vanished'), count(*) FILTER (WHERE change = 'retyped') \
+    pub const SCHEMA_SUMS = "SELECT p.account, p.catalogue, \
+         count(*) FILTER (WHERE change = 'appeared') AS appeared, \
+         count(*) FILTER (WHERE change = 'vanished') AS vanished, \
+         count(*) FILTER (WHERE change = 'retyped') AS retyped \
          FROM schema_changes AS s JOIN polls AS p ON p.poll_id = s.poll_id \
          GROUP BY p.account, p.catalogue";
 
     /// Previews by role and state.
-    pub const ASSETS_BY_ROLE =
-        "SELECT role, state, count(*) FROM assets GROUP BY role, state ORDER BY role, state";
+    pub const ASSETS_BY_ROLE = "SELECT role, state, count(*) AS assets FROM assets \
+         GROUP BY role, state ORDER BY role, state";
 
     /// The number of blobs in the store and their total size.
     pub const KEPT_CONTENTS = "SELECT count(*), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM \
@@ -138,9 +145,10 @@ register! {
          FROM assets WHERE state <> 'mirrored' AND state IN ('pending', 'failed') AND expires_at > $1";
 
     /// Notices by receiver: waiting, the oldest of these, delivered, attempts.
-    pub const BY_RECEIVER = "SELECT receiver, count(*) FILTER (WHERE delivered_at IS NULL), \
-         min(created_at) FILTER (WHERE delivered_at IS NULL), count(delivered_at), \
-         CAST(sum(attempts) AS BIGINT) FROM notices GROUP BY receiver ORDER BY receiver";
+    pub const BY_RECEIVER = "SELECT receiver, count(*) FILTER (WHERE delivered_at IS NULL) AS waiting, \
+         min(created_at) FILTER (WHERE delivered_at IS NULL) AS oldest, \
+         count(delivered_at) AS delivered, CAST(sum(attempts) AS BIGINT) AS attempts \
+         FROM notices GROUP BY receiver ORDER BY receiver";
 }
 
 impl Store {
@@ -169,22 +177,22 @@ async fn figures(conn: &mut Conn, now: Timestamp) -> Result<Figures, Fault> {
     }
     for row in conn.rows(LAST_SUCCESSES, &[]).await? {
         if let Some(of) = find(&mut all, &row)? {
-            (of.held, of.response_bytes) = (row.some_int(2)?, row.some_int(3)?);
-            (of.warned, of.failed_since) = (row.some_int(4)? == 1, row.some_int(5)?);
+            (of.held, of.response_bytes) = (row.some_int("held")?, row.some_int("response_bytes")?);
+            (of.warned, of.failed_since) = (row.some_int("warned")? == 1, row.some_int("failed")?);
         }
     }
     for kind in Kind::ALL {
         for row in conn.rows(items_by_state(kind), &[]).await? {
-            let account = row.some_text(0)?;
-            if let Some(of) = all.of(&account, kind.catalogue) {
-                let states = [row.some_int(1)?, row.some_int(2)?, row.some_int(3)?];
-                of.items.insert(kind, states);
+            if let Some(of) = all.of(&row.some_text("account")?, kind.catalogue) {
+                let (listed, missing) = (row.some_int("listed")?, row.some_int("missing")?);
+                of.items.insert(kind, [listed, missing, row.some_int("removed")?]);
             }
         }
     }
     for row in conn.rows(SCHEMA_SUMS, &[]).await? {
         if let Some(of) = find(&mut all, &row)? {
-            of.schema = [row.some_int(2)?, row.some_int(3)?, row.some_int(4)?];
+            let (appeared, vanished) = (row.some_int("appeared")?, row.some_int("vanished")?);
+            of.schema = [appeared, vanished, row.some_int("retyped")?];
         }
     }
     previews(conn, &mut all, now).await?;
@@ -194,7 +202,8 @@ async fn figures(conn: &mut Conn, now: Timestamp) -> Result<Figures, Fault> {
 async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<(), Fault> {
     let engine = conn.engine();
     for row in conn.rows(ASSETS_BY_ROLE, &[]).await? {
-        all.assets.push((row.some_text(0)?, row.some_text(1)?, row.some_int(2)?));
+        let (role, state) = (row.some_text("role")?, row.some_text("state")?);
+        all.assets.push((role, state, row.some_int("assets")?));
     }
     if let Some(row) = conn.row(KEPT_CONTENTS, &[]).await? {
         (all.mirrored_files, all.mirrored_bytes) = (row.some_int(0)?, row.some_int(1)?);
@@ -203,15 +212,7 @@ async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<
     if let Some(row) = conn.row(EXPIRING, &[now.into(), day.into()]).await? {
         (all.expiring_links, all.next_expiry) = (row.some_int(0)?, row.time(1)?);
     }
-    for row in conn.rows(BY_RECEIVER, &[]).await? {
-        all.receivers.push(ReceiverFigures {
-            receiver: row.some_text(0)?,
-            waiting: row.some_int(1)?,
-            oldest: row.time(2)?,
-            delivered: row.some_int(3)?,
-            attempts: row.some_int(4)?,
-        });
-    }
+    all.receivers = conn.all(BY_RECEIVER, &[], ReceiverFigures::read).await?;
     if let Some(row) = conn.row(engine.size(), &[]).await? {
         all.database_bytes = row.some_int(0)?;
     }
@@ -220,15 +221,16 @@ async fn previews(conn: &mut Conn, all: &mut Figures, now: Timestamp) -> Result<
 
 fn catalogue(row: &Row) -> Result<CatalogueFigures, Fault> {
     let (account, catalogue) = account_and_catalogue(row)?;
-    let polls = [row.some_int(2)?, row.some_int(3)?, row.some_int(4)?];
+    let int = |name| row.some_int(name);
+    let polls = [int("succeeded")?, int("held")?, int("failed")?];
     Ok(CatalogueFigures {
         account,
         catalogue,
         polls,
-        changes: [row.some_int(5)?, row.some_int(6)?, row.some_int(7)?, row.some_int(8)?],
-        polling_millis: row.some_int(9)?,
-        last_poll: row.time(10)?,
-        last_success: row.time(11)?,
+        changes: [int("added")?, int("changed")?, int("removed")?, int("restored")?],
+        polling_millis: int("millis")?,
+        last_poll: row.time("last_poll")?,
+        last_success: row.time("last_good")?,
         // All failed polls, until the figures of the last good poll are read.
         failed_since: polls[2],
         ..CatalogueFigures::default()
@@ -237,8 +239,9 @@ fn catalogue(row: &Row) -> Result<CatalogueFigures, Fault> {
 
 /// Returns the account and the catalogue of a row.
 fn account_and_catalogue(row: &Row) -> Result<(String, Catalogue), Fault> {
-    let catalogue = Catalogue::parse(&row.some_text(1)?);
-    Ok((row.some_text(0)?, catalogue.ok_or_else(|| row.bad_value(1, "is no catalogue"))?))
+    let catalogue = Catalogue::parse(&row.some_text("catalogue")?)
+        .ok_or_else(|| row.bad_value("catalogue", "is no catalogue"))?;
+    Ok((row.some_text("account")?, catalogue))
 }
 
 fn find<'f>(all: &'f mut Figures, row: &Row) -> Result<Option<&'f mut CatalogueFigures>, Fault> {

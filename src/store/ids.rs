@@ -8,7 +8,7 @@ use super::{
     open::Store,
     record::RowType,
     registry::{Argument, register},
-    row::{PollRow, policy_of},
+    row::{PollRow, good, policy_of},
     statements,
 };
 use crate::{
@@ -82,8 +82,9 @@ register! {
         let ids = engine.each_string("$1");
         // The condition on the accounts makes the engine use the primary key.
         format!(
-            "SELECT account, {id}, {name}, {status}, {engines}, {group}, missing_since, removed_at \
-             FROM {table} WHERE account IN (SELECT a.account FROM accounts AS a) \
+            "SELECT account, {id}, {name} AS name, {status} AS status, {engines} AS engines, \
+             {group} AS of_group, missing_since, removed_at FROM {table} \
+             WHERE account IN (SELECT a.account FROM accounts AS a) \
              AND {id} IN (SELECT t.value FROM {ids}) ORDER BY account, {id}"
         )
     }
@@ -112,7 +113,7 @@ register! {
         };
         let wanted = engine.each_string("$1");
         format!(
-            "SELECT account, {column}, {id} FROM {table} \
+            "SELECT account, {column} AS common, {id} FROM {table} \
              WHERE account IN (SELECT a.account FROM accounts AS a) AND {column} IS NOT NULL \
              AND removed_at IS NULL AND missing_since IS NULL{ready} \
              AND {head} IN (SELECT {of_value} FROM {wanted}) \
@@ -122,8 +123,8 @@ register! {
 
     /// The latest `missing_since` with which a removal is due at a good poll: (account, catalogue,
     /// observed_at of that poll, how many polls before it count).
-    const DUE_UNTIL = "SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
-         AND outcome <> 'failed' AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4";
+    const DUE_UNTIL = concat!("SELECT observed_at FROM polls WHERE account = $1 AND catalogue = $2 \
+         AND ", good!(), " AND observed_at <= $3 ORDER BY observed_at DESC LIMIT 1 OFFSET $4");
 }
 
 impl Store {
@@ -161,8 +162,8 @@ impl Store {
         for kind in Kind::ALL {
             let args = [Arg::Json(Some(wanted.as_str().into()))];
             let found = self.all(candidates(engine, kind, common), &args, |row| {
-                let (account, common) = (row.some_text(0)?, row.some_text(1)?);
-                Ok(Candidate { account, kind, common, id: row.some_text(2)? })
+                let (account, common) = (row.some_text("account")?, row.some_text("common")?);
+                Ok(Candidate { account, kind, common, id: row.some_text(kind.id)? })
             });
             all.extend(found.await?);
         }
@@ -192,19 +193,19 @@ impl Store {
 fn read_known(row: &Row, kind: Kind) -> Result<Known, Fault> {
     // For a kind without this column the statement selects a NULL text.
     let engines = match kind.column("supported_api_engines") {
-        Some(_) => row.json_text(4)?,
+        Some(_) => row.json_text("engines")?,
         None => None,
     };
     Ok(Known {
-        account: row.some_text(0)?,
+        account: row.some_text("account")?,
         kind,
-        id: row.some_text(1)?,
-        name: row.text(2)?,
-        status: row.text(3)?,
+        id: row.some_text(kind.id)?,
+        name: row.text("name")?,
+        status: row.text("status")?,
         supported_api_engines: engines,
-        group_id: row.text(5)?,
-        missing_since: row.time(6)?,
-        removed_at: row.time(7)?,
+        group_id: row.text("of_group")?,
+        missing_since: row.time("missing_since")?,
+        removed_at: row.time("removed_at")?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The accounts and items that the database contains.
 
-use super::{conn::Row, open::Store, registry::register, statements};
+use super::{conn::Row, open::Store, registry::register, row::good, statements};
 use crate::{
     catalog::kind::Kind,
     error::{Error, Result},
@@ -8,9 +8,9 @@ use crate::{
 
 register! {
     /// Whether any poll of an account did not fail, and whether any requested the API: (account).
-    const HISTORY = "SELECT \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND outcome <> 'failed'), \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND trigger <> 'file')";
+    const HISTORY = concat!("SELECT \
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND ", good!(), "), \
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND trigger <> 'file')");
 
     /// Every id ever seen, with one of its names.
     fn named(kind: Kind) {

@@ -9,7 +9,9 @@ use super::{
     },
     conn::Row,
     open::Store,
-    search, statements,
+    search,
+    snapshot::OwnColumns,
+    statements,
 };
 use crate::{
     catalog::{column::Holds, kind::Kind, search::words},
@@ -42,7 +44,8 @@ impl Store {
         let engine = self.conn.engine();
         let mut sql = Sql::new(engine);
         let text = statement(&mut sql, kind, lookup)?;
-        let read = |row: &Row| full_item(row, kind, &row.some_text("account")?);
+        let own = OwnColumns::of(kind);
+        let read = |row: &Row| full_item(row, &own, &row.some_text("account")?);
         self.all(AssertSqlSafe(text), &sql.args, read).await
     }
 }

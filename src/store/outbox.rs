@@ -11,8 +11,10 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     conn::{Arg, Conn, Fault, Row},
     open::Store,
+    record::{RowType, record},
     registry::register,
     report::Report,
+    row::good,
     server, statements,
 };
 use crate::{
@@ -30,17 +32,17 @@ const FARTHEST: Duration = LONGEST_PAUSE.saturating_mul(2);
 register! {
     /// The number of polls of an account's catalogue that failed in a row up to its last, and when the
     /// first of them began: (account, catalogue).
-    pub const FAILING = "SELECT count(*), min(started_at) FROM polls \
+    pub const FAILING = concat!("SELECT count(*), min(started_at) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND poll_id > coalesce((SELECT max(g.poll_id) \
               FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
-              AND g.outcome <> 'failed'), 0)";
+              AND g.", good!(), "), 0)");
 
     /// The last good poll of an account's catalogue or, if none was good, its first: (account, catalogue).
-    pub const SINCE = "SELECT poll_id, CASE WHEN outcome = 'failed' THEN started_at \
-         ELSE observed_at END, digest, outcome <> 'failed' FROM polls WHERE poll_id = coalesce(\
+    pub const SINCE = concat!("SELECT poll_id, CASE WHEN outcome = 'failed' THEN started_at \
+         ELSE observed_at END AS at, digest, ", good!(), " AS good FROM polls WHERE poll_id = coalesce(\
          (SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 AND g.catalogue = $2 \
-          AND g.outcome <> 'failed'), \
-         (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))";
+          AND g.", good!(), "), \
+         (SELECT min(f.poll_id) FROM polls AS f WHERE f.account = $1 AND f.catalogue = $2))");
 
     /// The receivers that were notified that no good poll followed this one: (poll).
     pub const NOTIFIED = "SELECT receiver FROM notices WHERE poll_id = $1 AND kind = 'stale'";
@@ -50,7 +52,7 @@ register! {
     pub const FIELDS = "WITH first AS (SELECT kind, min(poll_id) AS poll_id FROM schema_changes \
          WHERE account = $1 GROUP BY kind) \
          SELECT s.kind, s.field, count(*) FILTER (WHERE p.observed_at > $2 AND s.poll_id > first.poll_id) \
-         FROM schema_changes AS s JOIN first ON first.kind = s.kind \
+         AS changes FROM schema_changes AS s JOIN first ON first.kind = s.kind \
          JOIN polls AS p ON p.poll_id = s.poll_id WHERE s.account = $1 GROUP BY s.kind, s.field";
 
     /// The notices about the end of the API or of the key: (account).
@@ -86,7 +88,8 @@ register! {
          WHERE notice_id = $1 AND delivered_at IS NULL";
 
     /// The waiting notices of each receiver: how many, since when, and why the last attempt failed.
-    pub const WAITING = "SELECT receiver, count(*), min(created_at), max(last_error) FROM notices \
+    pub const WAITING = "SELECT receiver, count(*) AS count, min(created_at) AS since, \
+         max(last_error) AS last_error FROM notices \
          WHERE delivered_at IS NULL GROUP BY receiver ORDER BY receiver";
 
     /// When a receiver's oldest waiting notice may be tried: (receiver).
@@ -147,17 +150,15 @@ pub struct Claimed {
     pub attempts: i64,
 }
 
-/// The notices that wait in the outbox for one receiver.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
-    /// The receiver's name.
-    pub receiver: String,
-    /// The number of notices.
-    pub count: i64,
-    /// When the oldest was written.
-    pub since: Option<Timestamp>,
-    /// Why the last attempt failed.
-    pub last_error: Option<String>,
+record! {
+    /// The notices that wait in the outbox for one receiver.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Waiting {
+        receiver: String = "the receiver's name",
+        count: i64 = "the number of notices",
+        since: Option<Timestamp> = "when the oldest was written",
+        last_error: Option<String> = "why the last attempt failed",
+    }
 }
 
 impl Store {
@@ -193,15 +194,7 @@ impl Store {
 
     /// Returns the waiting notices of each receiver that has any.
     pub async fn notices_waiting(&mut self) -> Result<Vec<Waiting>> {
-        self.all(WAITING, &[], |row| {
-            Ok(Waiting {
-                receiver: row.some_text(0)?,
-                count: row.some_int(1)?,
-                since: row.time(2)?,
-                last_error: row.text(3)?,
-            })
-        })
-        .await
+        self.all(WAITING, &[], Waiting::read).await
     }
 
     /// Returns the earliest time at which one of these receivers may be sent its oldest notice, as seen at
@@ -268,10 +261,13 @@ pub(super) async fn before(conn: &mut Conn, report: &Report) -> Result<Before, F
         // Changes of a field within a day before a poll count as repeated.
         let args = [account.into(), observed_at.minus(DAY).into()];
         for row in conn.rows(FIELDS, &args).await? {
-            before.fields.insert((row.some_text(0)?, row.some_text(1)?), row.some_int(2)?);
+            let field = (row.some_text("kind")?, row.some_text("field")?);
+            before.fields.insert(field, row.some_int("changes")?);
         }
     }
-    let end = |row: &Row| Ok((row.some_text(0)?, row.json(1)?.unwrap_or_default().to_owned()));
+    let end = |row: &Row| {
+        Ok((row.some_text("receiver")?, row.json("body")?.unwrap_or_default().to_owned()))
+    };
     before.ends = conn.all(ENDS, &[account.into()], end).await?;
     Ok(before)
 }
@@ -332,9 +328,9 @@ async fn put_stale(
 async fn since(conn: &mut Conn, account: &str, catalogue: &str) -> Result<Option<Since>, Fault> {
     let row = conn.row(SINCE, &[account.into(), catalogue.into()]).await?;
     let Some(row) = row else { return Ok(None) };
-    let (poll_id, at) = (row.some_int(0)?, row.time(1)?);
+    let (poll_id, at) = (row.some_int("poll_id")?, row.time("at")?);
     let Some(at) = at else { return Ok(None) };
-    let (digest, good) = (row.text(2)?, row.bool(3)?.unwrap_or(false));
+    let (digest, good) = (row.text("digest")?, row.bool("good")?.unwrap_or(false));
     let notified = conn.all(NOTIFIED, &[poll_id.into()], |row| row.some_text(0)).await?;
     Ok(Some(Since { poll_id, at, digest, good, notified }))
 }
@@ -348,9 +344,9 @@ async fn claim(
     let args = [now.into(), until.into(), now.plus(FARTHEST).into(), receiver.into()];
     conn.one(CLAIM, &args, |row| {
         Ok(Claimed {
-            notice_id: row.some_int(0)?,
-            body: row.json(1)?.unwrap_or_default().to_owned(),
-            attempts: row.some_int(2)?,
+            notice_id: row.some_int("notice_id")?,
+            body: row.json("body")?.unwrap_or_default().to_owned(),
+            attempts: row.some_int("attempts")?,
         })
     })
     .await

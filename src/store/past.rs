@@ -8,6 +8,7 @@ use super::{
     conn::{Conn, Fault, Row},
     open::Store,
     registry::register,
+    row::good,
     statements,
 };
 use crate::{
@@ -57,11 +58,11 @@ pub struct Overlap {
 register! {
     /// Whether any poll of the API did not fail, and whether any of one version did not: (account,
     /// catalogue, version).
-    pub const ANY_GOOD = "SELECT \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
+    pub const ANY_GOOD = concat!("SELECT \
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND ", good!(), " \
               AND trigger <> 'file'), \
-         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
-              AND trigger <> 'file' AND api_version = $3)";
+         EXISTS (SELECT 1 FROM polls WHERE account = $1 AND catalogue = $2 AND ", good!(), " \
+              AND trigger <> 'file' AND api_version = $3)");
 
     /// The version that the last poll of the API requested: (account, catalogue).
     pub const LAST_ASKED = "SELECT api_version FROM polls \
@@ -69,12 +70,12 @@ register! {
 
     /// The number of polls that found a version gone since its last good poll, as far as they count, and
     /// when the first and the last of them began: (account, catalogue, version).
-    pub const SUPERSEDED = "SELECT count(*), min(started_at), max(started_at) FROM polls \
+    pub const SUPERSEDED = concat!("SELECT count(*), min(started_at), max(started_at) FROM polls \
          WHERE account = $1 AND catalogue = $2 AND api_version = $3 AND superseded \
          AND trigger IN ('manual', 'schedule') \
          AND poll_id > coalesce((SELECT max(g.poll_id) FROM polls AS g WHERE g.account = $1 \
-              AND g.catalogue = $2 AND g.api_version = $3 AND g.outcome <> 'failed' \
-              AND g.trigger <> 'file'), 0)";
+              AND g.catalogue = $2 AND g.api_version = $3 AND g.", good!(), " \
+              AND g.trigger <> 'file'), 0)");
 
     /// The last notice of a version of the API before a poll, unless it has this text: (account, catalogue,
     /// version, poll, text).
@@ -84,11 +85,11 @@ register! {
 
     /// When the last good poll of another version was observed, and how many held polls of this version
     /// followed it: (account, catalogue, version).
-    const SWITCHED = "WITH other AS (SELECT max(poll_id) AS poll_id, \
+    const SWITCHED = concat!("WITH other AS (SELECT max(poll_id) AS poll_id, \
               max(observed_at) AS observed_at FROM polls \
-              WHERE account = $1 AND catalogue = $2 AND api_version <> $3 AND outcome <> 'failed') \
+              WHERE account = $1 AND catalogue = $2 AND api_version <> $3 AND ", good!(), ") \
          SELECT other.observed_at, (SELECT count(*) FROM polls AS h WHERE h.account = $1 \
-              AND h.catalogue = $2 AND h.api_version = $3 AND h.outcome = 'held' AND h.poll_id > other.poll_id) FROM other";
+              AND h.catalogue = $2 AND h.api_version = $3 AND h.outcome = 'held' AND h.poll_id > other.poll_id) FROM other");
 
     /// The ids of the items that are not removed: (account).
     fn current_ids(kind: Kind) {
@@ -149,7 +150,8 @@ impl Store {
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
         let args = [account.into(), catalogue.as_str().into(), 1.into()];
-        self.time(statements::RECENT_GOOD, &args).await
+        let last = self.one(statements::RECENT_GOOD, &args, |row| row.time("observed_at"));
+        Ok(last.await?.flatten())
     }
 
     /// Returns what the account's previous version has in common with `version`, whose last poll was held;
@@ -211,7 +213,7 @@ async fn notice(
         let args =
             [account.into(), catalogue.into(), version.into(), before.into(), text.as_str().into()];
         let Some(row) = conn.row(NOTICE, &args).await? else { return Ok(None) };
-        (before, text) = (row.some_int(0)?, row.some_text(1)?);
+        (before, text) = (row.some_int("poll_id")?, row.some_text("warning")?);
         if reads(&text) {
             return Ok(Some(text));
         }

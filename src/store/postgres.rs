@@ -297,6 +297,11 @@ fn moment(micros: i64) -> (Timestamp, bool) {
 }
 
 impl Row {
+    /// The position of a column.
+    pub fn place(&self, at: impl At) -> Result<usize, Fault> {
+        at.index(&self.0)
+    }
+
     /// The text, or `None` for NULL.
     pub fn str(&self, at: impl At) -> Result<Option<&str>, Fault> {
         self.0.try_get(at)

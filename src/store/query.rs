@@ -11,7 +11,7 @@ use super::{
     conn::{Arg, Conn, Fault, Row},
     open::Store,
     record::RowType,
-    snapshot::fields,
+    snapshot::OwnColumns,
     statements,
     table::CHANGES,
 };
@@ -112,7 +112,8 @@ impl Store {
             let mut args: Vec<Arg<'_>> = vec![id.into()];
             args.extend(account.map(Arg::from));
             let sql = statements::versions(kind, account.is_some());
-            all.extend(self.all(sql, &args, |row| version(row, kind)).await?);
+            let own = OwnColumns::of(kind);
+            all.extend(self.all(sql, &args, |row| version(row, &own)).await?);
         }
         Ok(all)
     }
@@ -189,21 +190,22 @@ fn changes_sql<'a>(
 }
 
 /// Reads a row of [`statements::version_columns`].
-pub(super) fn version(row: &Row, kind: Kind) -> Result<Version, Fault> {
-    let opened_by = OpenedBy::parse(&row.some_text(5)?);
+pub(super) fn version(row: &Row, own: &OwnColumns) -> Result<Version, Fault> {
+    let opened_by = OpenedBy::parse(&row.some_text("opened_by")?)
+        .ok_or_else(|| row.bad_value("opened_by", "is no reason to open a version"))?;
     Ok(Version {
-        account: row.some_text(0)?,
-        kind,
-        id: row.some_text(1)?,
-        version: row.some_int(2)?,
-        valid_from: row.some_time(3)?,
-        valid_to: row.time(4)?,
-        opened_by: opened_by.ok_or_else(|| row.bad_value(5, "is no reason to open a version"))?,
-        closed_by: row.text(6)?,
-        opened_poll: row.some_int(7)?,
-        closed_poll: row.int(8)?,
-        opened_after: row.time(9)?,
-        closed_after: row.time(10)?,
-        fields: fields(row, kind, 11, 11 + kind.columns.len())?,
+        account: row.some_text("account")?,
+        kind: own.kind,
+        id: row.some_text(own.kind.id)?,
+        version: row.some_int("version")?,
+        valid_from: row.some_time("valid_from")?,
+        valid_to: row.time("valid_to")?,
+        opened_by,
+        closed_by: row.text("closed_by")?,
+        opened_poll: row.some_int("opened_poll")?,
+        closed_poll: row.int("closed_poll")?,
+        opened_after: row.time("opened_after")?,
+        closed_after: row.time("closed_after")?,
+        fields: own.fields(row, None)?,
     })
 }

@@ -13,7 +13,7 @@ mod transaction;
 use std::{borrow::Cow, collections::HashSet, fs::TryLockError, time::Duration};
 
 use self::{
-    asset::{asset, urgency},
+    asset::urgency,
     transaction::{begin_between_polls, json},
 };
 use super::{
@@ -23,6 +23,7 @@ use super::{
     file::{FILE_MODE, lock_path_beside},
     lock::LockFile,
     open::Store,
+    record::RowType,
     server, statements,
 };
 use crate::{
@@ -134,7 +135,7 @@ impl Store {
             false => args.push(((most + under_way.len()) as i64).into()),
             true => args.extend([(most as i64).into(), until.into()]),
         }
-        let mut assets = self.all(sql::lease(engine), &args, asset).await?;
+        let mut assets = self.all(sql::lease(engine), &args, Asset::read).await?;
         assets.retain(|asset| !under_way.contains(&asset.url));
         assets.truncate(most);
         // RETURNING keeps no order.
@@ -177,7 +178,8 @@ impl Store {
         urls: impl Iterator<Item = &'a String>,
     ) -> Result<Vec<(String, Option<SignedUrl>)>> {
         let sql = sql::links_of(self.conn.engine());
-        let link = |row: &Row| Ok((row.some_text(0)?, row.text(1)?.map(SignedUrl::new)));
+        let link =
+            |row: &Row| Ok((row.some_text("url")?, row.text("signed_url")?.map(SignedUrl::new)));
         self.all(sql, &[json(urls)], link).await
     }
 

@@ -1,4 +1,4 @@
-//! Rows as structs: the columns of a table are the fields of a struct, declared once.
+//! Rows as structs: the columns of a table or of a query are the fields of a struct, declared once.
 //!
 //! `record!` generates from one list of fields the struct, its columns with their types and meanings, the
 //! code that reads a row by name, and the cells to write.
@@ -109,7 +109,7 @@ impl RowType for Listed {
     }
 }
 
-/// Declares a struct whose fields are the columns of a table, in their order:
+/// Declares a struct whose fields are the columns of a table or of a query, in their order:
 ///
 /// ```text
 /// record! {

@@ -154,7 +154,7 @@ impl PollRow {
         Catalogue::parse(&self.catalogue).unwrap_or_default()
     }
 
-    /// Whether the poll failed.
+    /// Whether the poll failed; otherwise it is a good poll ([`GOOD`]).
     pub fn failed(&self) -> bool {
         self.outcome == "failed"
     }
@@ -171,6 +171,18 @@ impl PollRow {
         self.pairs().fold(Bulk::new(1), |bulk, (column, cell)| bulk.cell(column, cell))
     }
 }
+
+/// The condition of a good poll ([`GOOD`]), for `concat!`.
+macro_rules! good {
+    () => {
+        "outcome <> 'failed'"
+    };
+}
+pub(super) use good;
+
+/// The SQL condition of a good poll, the reverse of [`PollRow::failed`]. The name of the table, if it needs
+/// one, is put directly before it.
+pub const GOOD: &str = good!();
 
 /// Returns the value of `polls.policy`: `accepted` is null, a number, the name of a set of held removals or
 /// `"all"`.

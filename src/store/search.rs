@@ -106,10 +106,10 @@ pub(super) fn condition(sql: &mut Sql<'_>, kind: Kind, words: &[String]) -> Opti
 
 pub(super) fn found(row: &Row, kind: Kind) -> Result<FoundItem, Fault> {
     Ok(FoundItem {
-        account: row.some_text(0)?,
+        account: row.some_text("account")?,
         kind,
-        id: row.some_text(1)?,
-        name: row.text(2)?,
-        missing_since: row.time(3)?,
+        id: row.some_text("id")?,
+        name: row.text("name")?,
+        missing_since: row.time("missing_since")?,
     })
 }

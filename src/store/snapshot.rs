@@ -6,15 +6,16 @@ use sqlx::SqlSafeStr;
 
 use super::{
     bulk::AT_ONCE,
-    conn::{Arg, Conn, Fault, Row},
+    conn::{Arg, Columns, Conn, Fault, Row},
     held::held_until,
     open::Store,
     statements,
+    table::EXTRA,
 };
 use crate::{
     catalog::{
         catalogue::Catalogue,
-        column::{Column, Holds},
+        column::Holds,
         diff::{GoodPoll, Snapshot, SnapshotItem, SnapshotList},
         fingerprint::Fingerprint,
         item::{FieldName, Fields, Names},
@@ -86,7 +87,8 @@ async fn recognition(
     {
         let mut items = KnownItems::default();
         conn.each(statements::fingerprints(kind), &[account.into()], |row| {
-            items.insert(row.some_text(0)?, row.str(1)?.and_then(Fingerprint::parse));
+            let fingerprint = row.str("fingerprint")?.and_then(Fingerprint::parse);
+            items.insert(row.some_text(kind.id)?, fingerprint);
             Ok(())
         })
         .await?;
@@ -108,7 +110,7 @@ async fn read(
 ) -> Result<Snapshot, Fault> {
     let enough = i64::from(after_polls.max(1));
     let args = [account.into(), catalogue.as_str().into(), enough.into()];
-    let good = conn.all(statements::RECENT_GOOD, &args, |row| good_poll(row, 0)).await?;
+    let good = conn.all(statements::RECENT_GOOD, &args, good_poll).await?;
     let Some(last_good) = good.first() else {
         let links = links(conn, now, None).await?;
         return Ok(Snapshot { links, ..Snapshot::default() });
@@ -116,7 +118,7 @@ async fn read(
     let mut listed_before = BTreeMap::new();
     for kind in Kind::of(catalogue) {
         for row in conn.rows(statements::listed_before(kind), &[account.into()]).await? {
-            listed_before.insert(row.some_time(0)?, good_poll(&row, 1)?);
+            listed_before.insert(row.some_time("missing_since")?, good_poll(&row)?);
         }
     }
     let args = [account.into(), catalogue.as_str().into()];
@@ -137,11 +139,11 @@ async fn read(
     })
 }
 
-fn good_poll(row: &Row, at: usize) -> Result<GoodPoll, Fault> {
+fn good_poll(row: &Row) -> Result<GoodPoll, Fault> {
     Ok(GoodPoll {
-        observed_at: row.some_time(at)?,
-        api_version: row.text(at + 1)?.unwrap_or_default(),
-        from_file: row.text(at + 2)?.as_deref() == Some("file"),
+        observed_at: row.some_time("observed_at")?,
+        api_version: row.text("api_version")?.unwrap_or_default(),
+        from_file: row.text("trigger")?.as_deref() == Some("file"),
     })
 }
 
@@ -153,15 +155,15 @@ async fn items(
     left_out: Option<&Recognised>,
 ) -> Result<Vec<SnapshotItem>, Fault> {
     let (mut items, mut names) = (vec![], Names::default());
-    let columns = by_name(kind);
+    let own = OwnColumns::of(kind);
     let mut each = |row: Row| {
         items.push(SnapshotItem {
-            id: row.some_text(0)?,
-            version: row.some_int(1)?,
-            missing_since: row.time(2)?,
-            removed: row.bool(3)?.unwrap_or(false),
-            has_fingerprint: row.str(4)?.and_then(Fingerprint::parse).is_some(),
-            fields: read_fields(&row, kind, &columns, (6, 5), Some(&mut names))?,
+            id: row.some_text(kind.id)?,
+            version: row.some_int("version")?,
+            missing_since: row.time("missing_since")?,
+            removed: row.bool("removed")?.unwrap_or(false),
+            has_fingerprint: row.str("fingerprint")?.and_then(Fingerprint::parse).is_some(),
+            fields: own.fields(&row, Some(&mut names))?,
         });
         Ok(())
     };
@@ -181,39 +183,36 @@ async fn items(
     Ok(items)
 }
 
-/// Reads the fields of an item whose own columns begin at `first`, with `extra` at `extra`.
-pub(super) fn fields(row: &Row, kind: Kind, first: usize, extra: usize) -> Result<Fields, Fault> {
-    read_fields(row, kind, &by_name(kind), (first, extra), None)
+/// The columns of the fields of a kind's items, in the rows of one statement.
+pub(super) struct OwnColumns {
+    pub kind: Kind,
+    /// Sorted by name like the fields of an item.
+    columns: Columns,
 }
 
-/// Returns the kind's own columns with their positions, sorted by name like the fields of an item.
-fn by_name(kind: Kind) -> Vec<(usize, &'static Column)> {
-    let mut columns: Vec<_> = kind.columns.iter().enumerate().collect();
-    columns.sort_by_key(|(_, column)| column.name);
-    columns
-}
-
-fn read_fields(
-    row: &Row,
-    kind: Kind,
-    columns: &[(usize, &'static Column)],
-    (first, extra): (usize, usize),
-    names: Option<&mut Names>,
-) -> Result<Fields, Fault> {
-    let mut cells = Vec::with_capacity(columns.len());
-    for (offset, column) in columns {
-        let at = first + offset;
-        let value = match column.holds {
-            Holds::Text | Holds::Time => row.str(at)?.map(Value::text),
-            Holds::Boolean => row.bool(at)?.map(Value::bool),
-            Holds::Integer => row.int(at)?.map(Value::int),
-            Holds::Texts | Holds::Json => {
-                row.json(at)?.map(|json| canonical(row, at, json)).transpose()?
-            }
-        };
-        cells.extend(value.map(|value| (FieldName::Borrowed(column.name), value)));
+impl OwnColumns {
+    pub fn of(kind: Kind) -> Self {
+        let mut columns = kind.columns.to_vec();
+        columns.sort_by_key(|column| column.name);
+        let columns = columns.into_iter().map(|column| (column.name, column.holds));
+        Self { kind, columns: Columns::of(columns) }
     }
-    Ok(Fields::from_row(kind, cells, row.json(extra)?, names))
+
+    pub fn fields(&self, row: &Row, names: Option<&mut Names>) -> Result<Fields, Fault> {
+        let mut cells = Vec::with_capacity(self.kind.columns.len());
+        for &(name, holds, at) in self.columns.within(row)? {
+            let value = match holds {
+                Holds::Text | Holds::Time => row.str(at)?.map(Value::text),
+                Holds::Boolean => row.bool(at)?.map(Value::bool),
+                Holds::Integer => row.int(at)?.map(Value::int),
+                Holds::Texts | Holds::Json => {
+                    row.json(at)?.map(|json| canonical(row, at, json)).transpose()?
+                }
+            };
+            cells.extend(value.map(|value| (FieldName::Borrowed(name), value)));
+        }
+        Ok(Fields::from_row(self.kind, cells, row.json(EXTRA.name)?, names))
+    }
 }
 
 fn canonical<'a>(row: &Row, at: usize, json: &'a str) -> Result<Value<'a>, Fault> {
@@ -229,16 +228,16 @@ pub(super) async fn folded(
 ) -> Result<ByKind<Schema>, Fault> {
     let mut schemas = ByKind::<Schema>::new();
     conn.each(sql, args, |row| {
-        let kind = Kind::parse(&row.some_text(0)?);
-        let kind = kind.ok_or_else(|| row.bad_value(0, "is no kind"))?;
+        let kind = Kind::parse(&row.some_text("kind")?);
+        let kind = kind.ok_or_else(|| row.bad_value("kind", "is no kind"))?;
         let change = SchemaChange {
-            field: kind.field(&row.some_text(1)?),
-            change: FieldEvent::parse(&row.some_text(2)?)
-                .ok_or_else(|| row.bad_value(2, "is no change"))?,
-            types: row.text(3)?.map(|text| Types::parse(&text)).unwrap_or_default(),
+            field: kind.field(&row.some_text("field")?),
+            change: FieldEvent::parse(&row.some_text("change")?)
+                .ok_or_else(|| row.bad_value("change", "is no change"))?,
+            types: row.text("json_type")?.map(|text| Types::parse(&text)).unwrap_or_default(),
             example: None,
         };
-        schema::fold(schemas.entry(kind).or_default(), &change, row.some_time(4)?);
+        schema::fold(schemas.entry(kind).or_default(), &change, row.some_time("observed_at")?);
         Ok(())
     })
     .await?;
@@ -254,11 +253,11 @@ async fn links(
     let mut links = StoredLinks::default();
     let mut each = |row: Row| {
         let link = StoredLink {
-            signed: row.bool(1)?.unwrap_or(false),
-            expires_at: row.time(2)?,
-            signed_url: row.text(3)?.map(SignedUrl::new),
+            signed: row.bool("signed")?.unwrap_or(false),
+            expires_at: row.time("expires_at")?,
+            signed_url: row.text("signed_url")?.map(SignedUrl::new),
         };
-        links.insert(row.some_text(0)?, link);
+        links.insert(row.some_text("url")?, link);
         Ok(())
     };
     let until = now.plus(DAY);

@@ -343,9 +343,13 @@ impl Row {
         Ok(self.names.iter().cloned().zip(self.values.iter().map(json)).collect())
     }
 
+    /// The position of a column.
+    pub fn place(&self, at: impl At) -> Result<usize, Fault> {
+        at.place(&self.names).ok_or_else(|| bad_value(at, "is not there"))
+    }
+
     fn value(&self, at: impl At) -> Result<&SqliteValue, Fault> {
-        let place = at.place(&self.names);
-        place.and_then(|at| self.values.get(at)).ok_or_else(|| bad_value(at, "is not there"))
+        self.values.get(self.place(at)?).ok_or_else(|| bad_value(at, "is not there"))
     }
 
     /// The text, or `None` for NULL.

@@ -3,6 +3,7 @@
 use super::{
     conn::Engine,
     registry::register,
+    row::{GOOD, good},
     table::{self, POLLS},
 };
 use crate::catalog::kind::Kind;
@@ -20,9 +21,9 @@ register! {
     pub const LAST_POLL_ID = "SELECT coalesce(max(poll_id), 0) FROM polls";
 
     /// The last good polls of an account's catalogue, newest first: (account, catalogue, how many).
-    pub const RECENT_GOOD = "SELECT observed_at, api_version, trigger FROM polls \
-         WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
-         ORDER BY observed_at DESC LIMIT $3";
+    pub const RECENT_GOOD = concat!("SELECT observed_at, api_version, trigger FROM polls \
+         WHERE account = $1 AND catalogue = $2 AND ", good!(), " \
+         ORDER BY observed_at DESC LIMIT $3");
 
     /// For each `missing_since` the last good poll of its catalogue before it: (account).
     pub fn listed_before(kind: Kind) {
@@ -32,9 +33,9 @@ register! {
              FROM (SELECT DISTINCT missing_since FROM {table} \
                    WHERE account = $1 AND missing_since IS NOT NULL) AS m \
              JOIN polls AS p ON p.account = $1 AND p.catalogue = '{catalogue}' \
-                  AND p.outcome <> 'failed' AND p.observed_at = \
+                  AND p.{GOOD} AND p.observed_at = \
                   (SELECT max(q.observed_at) FROM polls AS q WHERE q.account = $1 \
-                   AND q.catalogue = '{catalogue}' AND q.outcome <> 'failed' \
+                   AND q.catalogue = '{catalogue}' AND q.{GOOD} \
                    AND q.observed_at < m.missing_since)"
         )
     }
@@ -43,8 +44,8 @@ register! {
     pub fn items(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
-            "SELECT {id}, version, missing_since, removed_at IS NOT NULL, fingerprint, extra, {} \
-             FROM {table} WHERE account = $1",
+            "SELECT {id}, version, missing_since, removed_at IS NOT NULL AS removed, fingerprint, \
+             extra, {} FROM {table} WHERE account = $1",
             columns(kind, "")
         )
     }
@@ -60,8 +61,8 @@ register! {
     pub fn fingerprints(kind: Kind) {
         let (table, id) = (kind.table, kind.id);
         format!(
-            "SELECT {id}, CASE WHEN missing_since IS NULL THEN fingerprint END FROM {table} \
-             WHERE account = $1"
+            "SELECT {id}, CASE WHEN missing_since IS NULL THEN fingerprint END AS fingerprint \
+             FROM {table} WHERE account = $1"
         )
     }
 
@@ -71,8 +72,9 @@ register! {
          WHERE s.account = $1 AND p.catalogue = $2 ORDER BY s.poll_id, s.kind, s.field";
 
     /// The stored links, with the signed URL only if it may have to be compared: (a day from now).
-    pub const LINKS = "SELECT url, signed_url IS NOT NULL, expires_at, \
-         CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END FROM assets";
+    pub const LINKS = "SELECT url, signed_url IS NOT NULL AS signed, expires_at, \
+         CASE WHEN expires_at IS NULL OR expires_at < $1 THEN signed_url END AS signed_url \
+         FROM assets";
 
     /// The links of [`LINKS`] with these URLs: (a day from now, URLs as a JSON array).
     pub fn links_of(engine: Engine) {
@@ -100,7 +102,7 @@ register! {
     /// The last good poll of an account's catalogue: (account, catalogue).
     pub fn last_good_poll() {
         format!(
-            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND outcome <> 'failed' \
+            "SELECT {} FROM polls WHERE account = $1 AND catalogue = $2 AND {GOOD} \
              ORDER BY observed_at DESC LIMIT 1",
             POLLS.list("")
         )

@@ -1,10 +1,9 @@
 //! The status of catalogues and previews.
 
 use super::{
-    conn::{Fault, Row},
     open::Store,
     queue::Failures,
-    record::RowType,
+    record::{RowType, record},
     registry::register,
     row::PollRow,
     statements,
@@ -37,9 +36,9 @@ register! {
     /// The numbers of current, missing and removed items: (account).
     fn item_counts(kind: Kind) {
         format!(
-            "SELECT count(*) FILTER (WHERE removed_at IS NULL), \
-             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL), \
-             count(*) FILTER (WHERE removed_at IS NOT NULL) FROM {} WHERE account = $1",
+            "SELECT count(*) FILTER (WHERE removed_at IS NULL) AS current, \
+             count(*) FILTER (WHERE removed_at IS NULL AND missing_since IS NOT NULL) AS missing, \
+             count(*) FILTER (WHERE removed_at IS NOT NULL) AS removed FROM {} WHERE account = $1",
             kind.table
         )
     }
@@ -101,11 +100,8 @@ impl Store {
         let failed = self.one(FAILED_SINCE, &args, |row| row.some_int(0)).await?;
         let mut items = ByKind::new();
         for kind in Kind::of(catalogue) {
-            let counts = self.one(item_counts(kind), &of[..1], |row| {
-                let (current, missing) = (row.some_int(0)?, row.some_int(1)?);
-                Ok(ItemCounts { current, missing, removed: row.some_int(2)? })
-            });
-            items.extend(counts.await?.map(|counts| (kind, counts)));
+            let counts = self.one(item_counts(kind), &of[..1], ItemCounts::read).await?;
+            items.extend(counts.map(|counts| (kind, counts)));
         }
         Ok(Some(CatalogueStatus {
             account: account.to_owned(),
@@ -115,7 +111,7 @@ impl Store {
             held,
             failed_since: failed.unwrap_or(0),
             items,
-            schema_changes: self.all(SCHEMA_NEWS, &of, schema_note).await?,
+            schema_changes: self.all(SCHEMA_NEWS, &of, SchemaNote::read).await?,
         }))
     }
 
@@ -134,7 +130,8 @@ impl Store {
 
     async fn failures(&mut self, sql: &'static str) -> Result<Vec<Failures>> {
         let all = self.all(sql, &[], |row| {
-            Ok((row.some_text(0)?, row.text(1)?.unwrap_or_default(), row.time(2)?))
+            let why = row.text("last_error")?.unwrap_or_default();
+            Ok((row.some_text("url")?, why, row.time("next_attempt_at")?))
         });
         all.await.map(Failures::group)
     }
@@ -161,30 +158,26 @@ pub struct CatalogueStatus {
     pub schema_changes: Vec<SchemaNote>,
 }
 
-/// The number of items of a kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ItemCounts {
-    /// Items that are not removed.
-    pub current: i64,
-    /// Those of them that are missing.
-    pub missing: i64,
-    /// Removed items.
-    pub removed: i64,
+record! {
+    /// The number of items of a kind.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct ItemCounts {
+        current: i64 = "items that are not removed",
+        missing: i64 = "those of them that are missing",
+        removed: i64 = "removed items",
+    }
 }
 
-/// A schema change of a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SchemaNote {
-    /// When it was seen.
-    pub observed_at: Timestamp,
-    /// The kind, as the tables name it.
-    pub kind: String,
-    /// The field.
-    pub field: String,
-    /// `appeared`, `vanished` or `retyped`.
-    pub change: String,
-    /// The JSON types of the field's values.
-    pub json_type: Option<String>,
+record! {
+    /// A schema change of a list.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct SchemaNote {
+        observed_at: Timestamp = "when it was seen",
+        kind: String = "the kind, as the tables name it",
+        field: String = "the field",
+        change: String = "appeared, vanished or retyped",
+        json_type: Option<String> = "the JSON types of the field's values",
+    }
 }
 
 /// The state of the previews.
@@ -198,14 +191,4 @@ pub struct AssetStatus {
     pub failures: Vec<Failures>,
     /// Previews that the configuration excludes by their host or size.
     pub left_out: Vec<Failures>,
-}
-
-fn schema_note(row: &Row) -> Result<SchemaNote, Fault> {
-    Ok(SchemaNote {
-        observed_at: row.some_time(0)?,
-        kind: row.some_text(1)?,
-        field: row.some_text(2)?,
-        change: row.some_text(3)?,
-        json_type: row.text(4)?,
-    })
 }

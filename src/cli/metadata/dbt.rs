@@ -4,7 +4,10 @@
 use super::yaml::{Node, document};
 use crate::{
     catalog::column::Column,
-    store::table::{self, Table},
+    store::{
+        row::GOOD,
+        table::{self, Table},
+    },
     words::sentence,
 };
 
@@ -79,11 +82,7 @@ fn freshness() -> Node {
         ("loaded_at_field", "observed_at".into()),
         (
             "freshness",
-            Node::Map(vec![
-                ("warn_after", warn),
-                ("error_after", error),
-                ("filter", "outcome <> 'failed'".into()),
-            ]),
+            Node::Map(vec![("warn_after", warn), ("error_after", error), ("filter", GOOD.into())]),
         ),
     ])
 }

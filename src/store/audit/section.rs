@@ -114,12 +114,12 @@ register! {
         };
         let columns = section.columns();
         let names = columns.iter().map(|(name, _)| match *name {
-            "item_id" => id,
-            name => name,
+            "item_id" => format!("{id} AS item_id"),
+            name => name.to_owned(),
         });
-        let names: Vec<&str> = names.collect();
+        let names: Vec<String> = names.collect();
         format!(
-            "SELECT account, {poll}, {} FROM {} WHERE {poll} >= $1 AND {poll} <= $2 \
+            "SELECT account, {poll} AS poll, {} FROM {} WHERE {poll} >= $1 AND {poll} <= $2 \
              ORDER BY {poll}, {order}",
             names.join(", "),
             section.table()

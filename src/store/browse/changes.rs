@@ -12,7 +12,7 @@ use crate::{
         change::ChangeFilter,
         conn::{Fault, Row},
         record::RowType,
-        row::PollRow,
+        row::{GOOD, PollRow},
         table,
     },
     time::Timestamp,
@@ -188,7 +188,7 @@ fn with_changes<'a>(
 ) -> String {
     let account = sql.bind(account);
     let times = time_conditions(sql, "p", filter);
-    format!("p.account = {account} AND p.outcome <> 'failed' AND {counted} > 0{times}")
+    format!("p.account = {account} AND p.{GOOD} AND {counted} > 0{times}")
 }
 
 /// Returns the conditions on the time, each preceded by AND.
@@ -228,8 +228,10 @@ fn shared_sql(sql: &Sql<'_>, polls: &str, condition: &str) -> String {
     let url = format!("CASE WHEN {IS_PICTURE} THEN l.new_value ELSE {image} END");
     format!(
         "SELECT l.poll_id, l.kind, l.change, l.field, l.old_value, l.new_value, l.item_id, \
-         l.name, l.previous_poll_at, l.same, l.every, {stored}, {live}, {gender}, \
-         {video} IS NOT NULL, {version}, {group}, {stored_before}, {live_before}, {group_name} FROM ( \
+         l.name, l.previous_poll_at, l.same, l.every, {stored} AS image, {live} AS image_live, \
+         {gender} AS gender, {video} IS NOT NULL AS has_video, {version} AS version, \
+         {group} AS group_id, {stored_before} AS image_before, {live_before} AS before_live, \
+         {group_name} AS group_name FROM ( \
            SELECT m.*, row_number() OVER (PARTITION BY m.poll_id, m.kind, m.change, \
                m.field IS NULL ORDER BY m.same DESC, m.name NULLS LAST, m.item_id) AS line FROM ( \
              SELECT c.*, \
@@ -341,23 +343,23 @@ pub(in crate::store) fn own_conditions<'a>(sql: &mut Sql<'a>, filter: &'a Change
 
 fn shared_change(row: &Row) -> Result<SharedChange, Fault> {
     Ok(SharedChange {
-        poll_id: row.some_int(0)?,
-        kind: sql::kind(row, 1)?,
-        change: row.some_text(2)?,
-        field: row.text(3)?,
-        old: row.text(4)?,
-        new: row.text(5)?,
-        item_id: row.some_text(6)?,
-        name: row.text(7)?,
-        previous_poll_at: row.time(8)?,
-        same: row.some_int(9)?,
-        all: row.some_int(10)?,
-        image: ItemPreview::read(row, 11)?,
-        gender: row.text(13)?,
-        has_video: row.bool(14)?.unwrap_or(false),
-        version: row.some_int(15)?,
-        group: row.text(16)?,
-        image_before: ItemPreview::read(row, 17)?,
-        group_name: row.text(19)?,
+        poll_id: row.some_int("poll_id")?,
+        kind: sql::kind(row, "kind")?,
+        change: row.some_text("change")?,
+        field: row.text("field")?,
+        old: row.text("old_value")?,
+        new: row.text("new_value")?,
+        item_id: row.some_text("item_id")?,
+        name: row.text("name")?,
+        previous_poll_at: row.time("previous_poll_at")?,
+        same: row.some_int("same")?,
+        all: row.some_int("every")?,
+        image: ItemPreview::read(row, "image", "image_live")?,
+        gender: row.text("gender")?,
+        has_video: row.bool("has_video")?.unwrap_or(false),
+        version: row.some_int("version")?,
+        group: row.text("group_id")?,
+        image_before: ItemPreview::read(row, "image_before", "before_live")?,
+        group_name: row.text("group_name")?,
     })
 }

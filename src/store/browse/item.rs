@@ -12,6 +12,8 @@ use crate::{
     store::{
         conn::{Fault, Row},
         query::{Version, version},
+        record::{RowType, record},
+        snapshot::OwnColumns,
         statements,
     },
     time::Timestamp,
@@ -38,25 +40,19 @@ pub struct ItemWithVersions {
     pub versions: Vec<Version>,
 }
 
-/// A content that was fetched from a URL, or the state of a URL from which none was fetched.
-#[derive(Clone, Debug)]
-pub struct StoredContent {
-    /// The canonical URL.
-    pub url: String,
-    /// When this content was first fetched from the URL.
-    pub fetched_at: Option<Timestamp>,
-    /// Its hash.
-    pub sha256: Option<String>,
-    /// Its size in bytes.
-    pub bytes: Option<i64>,
-    /// Its type.
-    pub content_type: Option<String>,
-    /// Whether its file is stored: neither pruned nor lost.
-    pub stored: bool,
-    /// The state of the URL: `pending`, `mirrored`, `failed`, `gone`, `skipped`.
-    pub state: String,
-    /// Until when its link works; see [`ItemPreview::live_until`].
-    pub live_until: Option<Timestamp>,
+record! {
+    /// A content that was fetched from a URL, or the state of a URL from which none was fetched.
+    #[derive(Clone, Debug)]
+    pub struct StoredContent {
+        url: String = "the canonical URL",
+        fetched_at: Option<Timestamp> = "when this content was first fetched from the URL",
+        sha256: Option<String> = "its hash",
+        bytes: Option<i64> = "its size in bytes",
+        content_type: Option<String> = "its type",
+        stored: bool = "whether its file is stored: neither pruned nor lost",
+        state: String = "the state of the URL: pending, mirrored, failed, gone or skipped",
+        live_until: Option<Timestamp> = "until when its link works",
+    }
 }
 
 /// Another item.
@@ -70,6 +66,17 @@ pub struct Neighbour {
     pub version: i64,
     /// Its picture.
     pub image: ItemPreview,
+}
+
+impl Neighbour {
+    pub(super) fn read(row: &Row) -> Result<Self, Fault> {
+        Ok(Self {
+            id: row.some_text("id")?,
+            name: row.text("name")?,
+            version: row.some_int("version")?,
+            image: ItemPreview::read(row, "picture", "live")?,
+        })
+    }
 }
 
 impl Reading {
@@ -90,7 +97,7 @@ impl Reading {
             .map(|(column, other)| {
                 format!(
                     ", (SELECT coalesce(r.{}, '') FROM {} AS r \
-                     WHERE r.account = i.account AND r.{} = h.{column})",
+                     WHERE r.account = i.account AND r.{} = h.{column}) AS {column}_name",
                     other.label, other.table, other.id
                 )
             })
@@ -105,21 +112,25 @@ impl Reading {
             table = kind.table,
             history = kind.history,
         );
+        let own = OwnColumns::of(kind);
         let rows = self.ask(text, &sql.args, |row| {
-            let at = 12 + kind.columns.len();
-            let times = (row.some_time(at)?, row.time(at + 1)?, row.time(at + 2)?);
             let mut names = vec![];
-            for (place, (column, _)) in references.iter().enumerate() {
-                let name = row.text(at + 3 + place)?;
+            for (column, _) in &references {
+                let name = row.text(format!("{column}_name").as_str())?;
                 names.extend(name.map(|name| (*column, name)));
             }
-            Ok(((times, names), version(row, kind)?))
+            let item = ItemWithVersions {
+                first_seen_at: row.some_time("first_seen_at")?,
+                missing_since: row.time("missing_since")?,
+                removed_at: row.time("removed_at")?,
+                names,
+                versions: vec![],
+            };
+            Ok((item, version(row, &own)?))
         });
-        let (known, versions): (Vec<_>, Vec<Version>) = rows.await?.into_iter().unzip();
-        let Some((times, names)) = known.into_iter().next() else { return Ok(None) };
-        let (first_seen_at, missing_since, removed_at) = times;
-        let mut item =
-            ItemWithVersions { first_seen_at, missing_since, removed_at, names, versions };
+        let (items, versions): (Vec<_>, Vec<Version>) = rows.await?.into_iter().unzip();
+        let Some(item) = items.into_iter().next() else { return Ok(None) };
+        let mut item = ItemWithVersions { versions, ..item };
         if let Some(at) = scope.at {
             item.cut(at);
         }
@@ -144,8 +155,9 @@ impl Reading {
         let from = versions_until(&mut sql, scope, id);
         let columns = statements::version_columns(kind, "h.");
         let text = format!("SELECT {columns} FROM {from} ORDER BY h.version");
+        let own = OwnColumns::of(kind);
         let read = |row: &Row| {
-            let mut version = version(row, kind)?;
+            let mut version = version(row, &own)?;
             scope.at.inspect(|at| version.reopen_after(*at));
             Ok(version)
         };
@@ -161,12 +173,13 @@ impl Reading {
         let wanted = sql.any_of("a.url", urls);
         let text = format!(
             "SELECT a.url, s.fetched_at, s.sha256, s.bytes, s.content_type, s.pruned_at IS NULL \
-               AND (a.file IS NOT NULL OR a.sha256 IS DISTINCT FROM s.sha256), a.state, {live} \
+               AND (a.file IS NOT NULL OR a.sha256 IS DISTINCT FROM s.sha256) AS stored, \
+               a.state, {live} AS live_until \
              FROM assets AS a LEFT JOIN asset_versions AS s ON s.url = a.url \
              WHERE {wanted} ORDER BY a.url, s.fetched_at LIMIT {CONTENTS}",
             live = sql.live_until("a.url", "a"),
         );
-        self.ask(text, &sql.args, content).await
+        self.ask(text, &sql.args, StoredContent::read).await
     }
 
     /// Returns up to 6 items other than `but` that are not removed and whose name is `word` or begins
@@ -184,7 +197,7 @@ impl Reading {
         let but = sql.bind(but);
         let head = sql.engine.head(&items.name);
         let text = format!(
-            "SELECT k.id, k.name, k.version, {picture}, {live} FROM (SELECT {id} AS id, \
+            "SELECT k.id, k.name, k.version, {picture} AS picture, {live} AS live FROM (SELECT {id} AS id, \
              {name} AS name, i.version AS version, {url} AS url FROM {table} WHERE {present} \
              AND {head} >= {alone} AND {head} < {to} AND ({head} >= {from} OR {name} = {alone}) \
              AND {id} <> {but} ORDER BY {head}, {id} LIMIT 6) AS k \
@@ -197,15 +210,7 @@ impl Reading {
             table = items.from,
             present = items.present,
         );
-        self.ask(text, &sql.args, |row| {
-            Ok(Neighbour {
-                id: row.some_text(0)?,
-                name: row.text(1)?,
-                version: row.some_int(2)?,
-                image: ItemPreview::read(row, 3)?,
-            })
-        })
-        .await
+        self.ask(text, &sql.args, Neighbour::read).await
     }
 
     /// Returns the fields that changed with each version: (version, field), newest first.
@@ -213,7 +218,8 @@ impl Reading {
         let text = "SELECT version, field FROM field_changes \
              WHERE account = $1 AND kind = $2 AND item_id = $3 ORDER BY version DESC LIMIT 5000";
         let args = [scope.account.as_str().into(), scope.kind.as_str().into(), id.into()];
-        self.ask(text.into(), &args, |row| Ok((row.some_int(0)?, row.some_text(1)?))).await
+        self.ask(text.into(), &args, |row| Ok((row.some_int("version")?, row.some_text("field")?)))
+            .await
     }
 }
 
@@ -243,17 +249,4 @@ impl ItemWithVersions {
             self.removed_at = newest.valid_to.filter(|_| is_removed);
         }
     }
-}
-
-fn content(row: &Row) -> Result<StoredContent, Fault> {
-    Ok(StoredContent {
-        url: row.some_text(0)?,
-        fetched_at: row.time(1)?,
-        sha256: row.text(2)?,
-        bytes: row.int(3)?,
-        content_type: row.text(4)?,
-        stored: row.bool(5)?.unwrap_or(false),
-        state: row.some_text(6)?,
-        live_until: row.time(7)?,
-    })
 }

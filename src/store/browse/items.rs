@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
-        snapshot::fields,
+        snapshot::OwnColumns,
         statements,
     },
     time::Timestamp,
@@ -113,8 +113,8 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let items = ItemsSql::new(&mut sql, scope);
         let text = items_sql(&mut sql, &items, filter, moments, order, None);
-        let (kind, account) = (scope.kind, scope.account.clone());
-        self.stream(text, &sql.args, |row| full_item(row, kind, &account), &mut each).await
+        let (own, account) = (OwnColumns::of(scope.kind), scope.account.clone());
+        self.stream(text, &sql.args, |row| full_item(row, &own, &account), &mut each).await
     }
 
     /// Returns at most `limit` matching items after a position, each with its position.
@@ -131,11 +131,11 @@ impl Reading {
         let items = ItemsSql::new(&mut sql, scope);
         let text = items_sql(&mut sql, &items, filter, moments, order, after);
         let text = format!("{text} LIMIT {limit}");
-        let (kind, account) = (scope.kind, &scope.account);
+        let own = OwnColumns::of(scope.kind);
         self.ask(text, &sql.args, |row| {
-            let item = full_item(row, kind, account)?;
+            let item = full_item(row, &own, &scope.account)?;
             let key = match order {
-                Order::Name => row.text(7)?,
+                Order::Name => row.text("head")?,
                 Order::Added => Some(item.first_seen_at.to_string()),
                 Order::Changed => Some(item.changed_at.to_string()),
                 Order::Id => None,
@@ -148,7 +148,7 @@ impl Reading {
 }
 
 /// Returns the SQL of the items that match, in order, after a position. Its columns are those that
-/// [`full_item`] reads; the column at index 7 is the beginning of the name.
+/// [`full_item`] reads, and the beginning of the name (`head`).
 fn items_sql<'a>(
     sql: &mut Sql<'a>,
     items: &ItemsSql,
@@ -160,8 +160,9 @@ fn items_sql<'a>(
     let (joins, condition) = filter.matching(sql, items, moments);
     let after = after.map(|place| format!(" AND {}", order.after(sql, items, place)));
     format!(
-        "SELECT {id}, i.version, i.valid_from, {first}, {changed}, {missing}, {removed}, {head}, \
-         i.extra, {column_or_null} FROM {from}{joins} WHERE {condition}{after} ORDER BY {order}",
+        "SELECT {id}, i.version, i.valid_from, {first} AS first_seen_at, {changed} AS changed_at, \
+         {missing} AS missing_since, {removed} AS removed_at, {head} AS head, i.extra, \
+         {column_or_null} FROM {from}{joins} WHERE {condition}{after} ORDER BY {order}",
         id = items.id,
         first = items.first_seen,
         changed = items.changed,
@@ -217,20 +218,23 @@ impl FullItem {
     }
 }
 
-/// Reads an item from a row of id, version, four times, `removed_at`, any value, `extra` and the kind's
-/// columns.
-pub(in crate::store) fn full_item(row: &Row, kind: Kind, account: &str) -> Result<FullItem, Fault> {
+/// Reads an item of an account.
+pub(in crate::store) fn full_item(
+    row: &Row,
+    own: &OwnColumns,
+    account: &str,
+) -> Result<FullItem, Fault> {
     Ok(FullItem {
         account: account.to_owned(),
-        kind,
-        id: row.some_text(0)?,
-        version: row.some_int(1)?,
-        valid_from: row.some_time(2)?,
-        first_seen_at: row.some_time(3)?,
-        changed_at: row.some_time(4)?,
-        missing_since: row.time(5)?,
-        removed_at: row.time(6)?,
-        fields: fields(row, kind, 9, 8)?,
+        kind: own.kind,
+        id: row.some_text(own.kind.id)?,
+        version: row.some_int("version")?,
+        valid_from: row.some_time("valid_from")?,
+        first_seen_at: row.some_time("first_seen_at")?,
+        changed_at: row.some_time("changed_at")?,
+        missing_since: row.time("missing_since")?,
+        removed_at: row.time("removed_at")?,
+        fields: own.fields(row, None)?,
     })
 }
 
@@ -253,16 +257,20 @@ pub(super) fn tiles_sql<'a>(
     );
     let facts: String = shown_facets()
         .map(|(facet, column)| match facet.values {
-            FacetValues::Known(_) => format!(", {}", items.column_or_null(column, "BOOLEAN")),
-            FacetValues::Text => format!(", {}", named(items, column)),
+            FacetValues::Known(_) => {
+                format!(", {} AS {column}", items.column_or_null(column, "BOOLEAN"))
+            }
+            FacetValues::Text => format!(", {} AS {column}", named(items, column)),
             FacetValues::Texts => {
-                format!(", CAST({} AS TEXT)", items.column_or_null(column, "TEXT"))
+                format!(", CAST({} AS TEXT) AS {column}", items.column_or_null(column, "TEXT"))
             }
         })
         .collect();
     format!(
-        "SELECT '{kind}', {id}, {name}, i.version, {first}, {changed}, {missing}, {removed}, \
-         {image}, {image_live}, {clip}, {clip_live}, {looks}{facts} \
+        "SELECT '{kind}' AS kind, {id} AS id, {name} AS name, i.version, {first} AS first_seen_at, \
+         {changed} AS changed_at, {missing} AS missing_since, {removed} AS removed_at, \
+         {image} AS image, {image_live} AS image_live, {clip} AS clip, {clip_live} AS clip_live, \
+         {looks} AS looks{facts} \
          FROM {from} JOIN ({key}) AS k ON {id} = k.id AND i.version = k.version\
          {picture_join}{clip_join} WHERE {base} ORDER BY {order}",
         kind = items.kind,
@@ -295,28 +303,28 @@ fn named(items: &ItemsSql, column: &str) -> String {
 }
 
 pub(super) fn tile(row: &Row) -> Result<Tile, Fault> {
-    let fact = |(nth, (facet, _)): (usize, (&Facet, &str))| match facet.values {
+    let fact = |(facet, column): (&Facet, &str)| match facet.values {
         FacetValues::Known(_) => {
-            Ok(row.bool(13 + nth)?.map(|yes| if yes { "yes" } else { "no" }.to_owned()))
+            Ok(row.bool(column)?.map(|yes| if yes { "yes" } else { "no" }.to_owned()))
         }
-        FacetValues::Text => row.text(13 + nth),
-        FacetValues::Texts => Ok(row.text(13 + nth)?.map(|json| {
+        FacetValues::Text => row.text(column),
+        FacetValues::Texts => Ok(row.text(column)?.map(|json| {
             let texts: Vec<String> = serde_json::from_str(&json).unwrap_or_default();
             texts.join(", ")
         })),
     };
     Ok(Tile {
-        kind: sql::kind(row, 0)?,
-        id: row.some_text(1)?,
-        name: row.text(2)?,
-        version: row.some_int(3)?,
-        first_seen_at: row.some_time(4)?,
-        changed_at: row.some_time(5)?,
-        missing_since: row.time(6)?,
-        removed_at: row.time(7)?,
-        image: ItemPreview::read(row, 8)?,
-        clip: ItemPreview::read(row, 10)?,
-        looks: row.int(12)?,
-        facts: shown_facets().enumerate().map(fact).collect::<Result<_, _>>()?,
+        kind: sql::kind(row, "kind")?,
+        id: row.some_text("id")?,
+        name: row.text("name")?,
+        version: row.some_int("version")?,
+        first_seen_at: row.some_time("first_seen_at")?,
+        changed_at: row.some_time("changed_at")?,
+        missing_since: row.time("missing_since")?,
+        removed_at: row.time("removed_at")?,
+        image: ItemPreview::read(row, "image", "image_live")?,
+        clip: ItemPreview::read(row, "clip", "clip_live")?,
+        looks: row.int("looks")?,
+        facts: shown_facets().map(fact).collect::<Result<_, _>>()?,
     })
 }

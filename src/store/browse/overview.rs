@@ -13,6 +13,7 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
+        row::GOOD,
         status::ItemCounts,
     },
     time::Timestamp,
@@ -152,14 +153,14 @@ fn newest<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
         None => String::new(),
     };
     format!(
-        "SELECT CAST({NEWEST} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen, \
+        "SELECT CAST({NEWEST} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.seen AS moment, \
          {picture} AS image, {live} AS live, CAST(0 AS BIGINT) AS polls, k.version \
          FROM (SELECT {id} AS id, {name} AS name, {seen} AS seen, {url} AS url, \
              i.version AS version \
            FROM (SELECT h.{id_column} AS id FROM {history} AS h WHERE h.opened_by = 'added' \
              AND h.account = {account} AND h.opened_poll IN (SELECT q.poll_id FROM (SELECT \
                p.poll_id FROM polls AS p WHERE p.account = {account} \
-               AND p.catalogue = '{catalogue}' AND p.outcome <> 'failed' AND p.added > 0 \
+               AND p.catalogue = '{catalogue}' AND p.{GOOD} AND p.added > 0 \
                AND {after_baseline}{until} \
                ORDER BY p.observed_at DESC LIMIT 6) AS q)) AS n \
            CROSS JOIN {from} WHERE {id} = n.id AND {present} \
@@ -186,7 +187,7 @@ fn missing<'a>(sql: &mut Sql<'a>, scope: &Scope) -> String {
     format!(
         "SELECT CAST({MISSING} AS BIGINT) AS section, '{kind}' AS kind, k.id, k.name, k.since, {stored}, {live}, \
          (SELECT count(*) FROM polls AS p WHERE p.account = {account} \
-          AND p.catalogue = '{catalogue}' AND p.outcome <> 'failed' \
+          AND p.catalogue = '{catalogue}' AND p.{GOOD} \
           AND p.observed_at >= k.since), k.version \
          FROM (SELECT i.{id} AS id, i.{name} AS name, i.missing_since AS since, \
            {url} AS url, i.version AS version FROM {table} AS i WHERE i.account = {account} \
@@ -245,25 +246,26 @@ fn changed(sql: &mut Sql<'_>, account: &str, at: Option<Timestamp>) -> String {
          CAST(NULL AS TEXT) AS name, \
          p.observed_at, CAST(NULL AS TEXT), {no_time}, CAST(p.poll_id AS BIGINT), \
          CAST(0 AS BIGINT) FROM polls AS p \
-         WHERE p.account = {account} AND p.outcome <> 'failed' AND p.changed > 0 \
+         WHERE p.account = {account} AND p.{GOOD} AND p.changed > 0 \
         {until} ORDER BY p.observed_at DESC LIMIT 4",
         no_time = sql.engine.no_time(),
     )
 }
 
 fn front_row(row: &Row) -> Result<FrontRow, Fault> {
-    let (section, id, number) = (row.some_int(0)?, row.some_text(2)?, row.some_int(7)?);
+    let (section, id) = (row.some_int("section")?, row.some_text("id")?);
+    let number = row.some_int("polls")?;
     if section == CHANGED {
-        let items = id.parse().map_err(|_| row.bad_value(2, "is no number"))?;
-        return Ok(FrontRow::Changed(number, row.some_time(4)?, items));
+        let items = id.parse().map_err(|_| row.bad_value("id", "is no number"))?;
+        return Ok(FrontRow::Changed(number, row.some_time("moment")?, items));
     }
     let brief = Brief {
-        kind: sql::kind(row, 1)?,
+        kind: sql::kind(row, "kind")?,
         id,
-        name: row.text(3)?,
-        at: row.time(4)?,
-        image: ItemPreview::read(row, 5)?,
-        version: row.some_int(8)?,
+        name: row.text("name")?,
+        at: row.time("moment")?,
+        image: ItemPreview::read(row, "image", "live")?,
+        version: row.some_int("version")?,
         polls: number,
     };
     Ok(FrontRow::Item(section, brief))

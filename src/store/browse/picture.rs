@@ -16,9 +16,9 @@ pub struct ItemPreview {
 }
 
 impl ItemPreview {
-    /// Reads its two columns: the hash, then [`super::sql::Sql::live_until`].
-    pub(super) fn read(row: &Row, at: usize) -> Result<Self, Fault> {
-        Ok(Self { stored: row.text(at)?, live_until: row.time(at + 1)? })
+    /// Reads its two columns: the hash, and [`super::sql::Sql::live_until`].
+    pub(super) fn read(row: &Row, stored: &str, live: &str) -> Result<Self, Fault> {
+        Ok(Self { stored: row.text(stored)?, live_until: row.time(live)? })
     }
 }
 

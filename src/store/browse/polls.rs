@@ -9,33 +9,31 @@ use crate::{
     error::Result,
     store::{
         conn::{Fault, Row},
-        record::RowType,
-        row::PollRow,
+        record::{RowType, record},
+        row::{GOOD, PollRow},
         table::POLLS,
     },
     time::Timestamp,
 };
 
-/// A poll, and the polls of its account before and after it.
-#[derive(Clone, Debug)]
-pub struct NearPoll {
-    /// Its row.
-    pub row: PollRow,
-    /// The account's poll before it.
-    pub before: Option<i64>,
-    /// The account's poll after it.
-    pub after: Option<i64>,
+record! {
+    /// A poll, and the polls of its account before and after it.
+    #[derive(Clone, Debug)]
+    pub struct NearPoll {
+        row: PollRow = "its row" record,
+        before: Option<i64> = "the account's poll before it",
+        after: Option<i64> = "the account's poll after it",
+    }
 }
 
-/// A notice of the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// Its text.
-    pub text: String,
-    /// The first poll that received it.
-    pub first_poll: i64,
-    /// The last poll that received it.
-    pub last_poll: i64,
+record! {
+    /// A notice of the API.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Notice {
+        text: String = "its text",
+        first_poll: i64 = "the first poll that received it",
+        last_poll: i64 = "the last poll that received it",
+    }
 }
 
 /// The sums of a day.
@@ -157,14 +155,7 @@ impl Reading {
              FROM polls AS p WHERE p.poll_id = $1 AND coalesce(p.observed_at, p.started_at) <= $2"
         );
         let args = [number.into(), at.into()];
-        let rows = self.ask(text, &args, |row| {
-            Ok(NearPoll {
-                row: PollRow::read(row)?,
-                before: row.int("before")?,
-                after: row.int("after")?,
-            })
-        });
-        Ok(rows.await?.into_iter().next())
+        Ok(self.ask(text, &args, NearPoll::read).await?.into_iter().next())
     }
 
     /// Returns the last 5 notices of the API, the last received first.
@@ -172,18 +163,11 @@ impl Reading {
         let mut sql = Sql::new(self.engine());
         let condition = until(&mut sql, account, at);
         let text = format!(
-            "SELECT p.warning, min(p.poll_id), max(p.poll_id) FROM polls AS p \
-             WHERE {condition} AND p.warning IS NOT NULL GROUP BY p.warning \
+            "SELECT p.warning AS text, min(p.poll_id) AS first_poll, max(p.poll_id) AS last_poll \
+             FROM polls AS p WHERE {condition} AND p.warning IS NOT NULL GROUP BY p.warning \
              ORDER BY 3 DESC LIMIT 5"
         );
-        self.ask(text, &sql.args, |row| {
-            Ok(Notice {
-                text: row.some_text(0)?,
-                first_poll: row.some_int(1)?,
-                last_poll: row.some_int(2)?,
-            })
-        })
-        .await
+        self.ask(text, &sql.args, Notice::read).await
     }
 
     /// Returns when a poll last added or removed an item at `until` or earlier, without the baselines.
@@ -196,7 +180,7 @@ impl Reading {
         let (account, until) = (sql.bind(account), sql.bind(until));
         let text = format!(
             "SELECT max(p.observed_at) FROM polls AS p WHERE p.account = {account} \
-             AND p.outcome <> 'failed' AND p.observed_at <= {until} AND p.added + p.removed > 0 \
+             AND p.{GOOD} AND p.observed_at <= {until} AND p.added + p.removed > 0 \
              AND {}",
             sql::after_baseline(&account, "p.catalogue")
         );
@@ -216,20 +200,20 @@ impl Reading {
         let (from, until) = (sql.bind(from), sql.bind(until));
         let day = sql.engine.day("p.observed_at");
         let text = format!(
-            "SELECT {day}, CAST(sum(p.added) AS BIGINT), CAST(sum(p.changed) AS BIGINT), \
-             CAST(sum(p.removed) AS BIGINT), CAST(sum(p.restored) AS BIGINT) FROM polls AS p \
-             WHERE p.account = {account} AND p.outcome <> 'failed' \
-             AND p.observed_at >= {from} AND p.observed_at < {until} \
+            "SELECT {day} AS day, CAST(sum(p.added) AS BIGINT) AS added, \
+             CAST(sum(p.changed) AS BIGINT) AS changed, CAST(sum(p.removed) AS BIGINT) AS removed, \
+             CAST(sum(p.restored) AS BIGINT) AS restored FROM polls AS p \
+             WHERE p.account = {account} AND p.{GOOD} AND p.observed_at >= {from} AND p.observed_at < {until} \
              AND {} GROUP BY 1 ORDER BY 1",
             sql::after_baseline(&account, "p.catalogue")
         );
         self.ask(text, &sql.args, |row| {
             Ok(Day {
-                day: row.some_text(0)?,
-                added: row.int(1)?.unwrap_or(0),
-                changed: row.int(2)?.unwrap_or(0),
-                removed: row.int(3)?.unwrap_or(0),
-                restored: row.int(4)?.unwrap_or(0),
+                day: row.some_text("day")?,
+                added: row.int("added")?.unwrap_or(0),
+                changed: row.int("changed")?.unwrap_or(0),
+                removed: row.int("removed")?.unwrap_or(0),
+                restored: row.int("restored")?.unwrap_or(0),
             })
         })
         .await
@@ -239,10 +223,8 @@ impl Reading {
     pub async fn schema_of_poll(&mut self, poll: &PollRow) -> Result<Vec<SchemaRow>> {
         let text = "SELECT kind, field, change, json_type, example FROM schema_changes \
              WHERE account = $1 AND poll_id = $2 ORDER BY kind, field LIMIT 500";
-        self.ask(text.into(), &[poll.account.as_str().into(), poll.poll_id.into()], |row| {
-            schema_row(row)
-        })
-        .await
+        let args = [poll.account.as_str().into(), poll.poll_id.into()];
+        self.ask(text.into(), &args, schema_row).await
     }
 
     /// Counts the pictures and videos of all accounts in each state of the mirror.
@@ -267,7 +249,7 @@ impl Reading {
                  WHERE f.account = s.account AND f.kind = s.kind) \
              ORDER BY s.poll_id DESC, s.kind, s.field LIMIT 12"
         );
-        self.ask(text, &sql.args, |row| Ok((row.some_int(5)?, schema_row(row)?))).await
+        self.ask(text, &sql.args, |row| Ok((row.some_int("poll_id")?, schema_row(row)?))).await
     }
 }
 
@@ -285,10 +267,10 @@ fn until<'a>(sql: &mut Sql<'a>, account: &'a str, at: Option<Timestamp>) -> Stri
 
 fn schema_row(row: &Row) -> Result<SchemaRow, Fault> {
     Ok(SchemaRow {
-        kind: sql::kind(row, 0)?,
-        field: row.some_text(1)?,
-        change: row.some_text(2)?,
-        json_type: row.text(3)?,
-        example: row.text(4)?,
+        kind: sql::kind(row, "kind")?,
+        field: row.some_text("field")?,
+        change: row.some_text("change")?,
+        json_type: row.text("json_type")?,
+        example: row.text("example")?,
     })
 }

@@ -158,8 +158,10 @@ impl Reading {
     /// [`Unreadable::OfAnotherVersion`] if the tables were migrated since they were opened.
     pub async fn stamp(&mut self) -> Result<Stamp, Unreadable> {
         let rows = self.ask(sql::STAMP.to_owned(), &[], |row| {
-            let mirror = (row.time(2)?, row.time(3)?, row.some_int(4)?, row.time(5)?);
-            Ok((row.text(0)?, row.int(1)?, mirror, (row.time(6)?, row.text(7)?), row.int(8)?))
+            let (checked, next) = (row.time("checked_at")?, row.time("next_attempt_at")?);
+            let mirror = (checked, next, row.some_int("states")?, row.time("pruned_at")?);
+            let which = (row.time("finished_at")?, row.text("sha256")?);
+            Ok((row.text("account")?, row.int("last_poll")?, mirror, which, row.int("version")?))
         });
         let mut stamp = Stamp::default();
         for (account, poll, mirror, which, version) in rows.await? {

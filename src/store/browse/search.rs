@@ -35,7 +35,7 @@ fn items_sql<'a>(
     let items = ItemsSql::of(sql, kind, account, at);
     let found = search::condition(sql, kind, words).unwrap_or_else(|| "TRUE".into());
     format!(
-        "SELECT i.account, {}, {}, {} FROM {} WHERE {} AND {found} ORDER BY {}",
+        "SELECT i.account, {} AS id, {} AS name, {} AS missing_since FROM {} WHERE {} AND {found} ORDER BY {}",
         items.id,
         items.name,
         items.missing,

@@ -5,23 +5,24 @@ use std::time::Duration;
 use crate::{
     catalog::{catalogue::Catalogue, kind::Kind},
     store::{
-        conn::{Arg, Conn, Engine, Fault, Row},
+        conn::{Arg, At, Conn, Engine, Fault, Row},
+        row::GOOD,
         table::POLLS,
     },
 };
 
 /// One row for each account, each with the last poll of any account, the last writes of the mirror, and
 /// values that differ from those of another database at the same location.
-pub const STAMP: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls), \
-     (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL), \
-     (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL), \
+pub const STAMP: &str = "SELECT a.account, (SELECT max(poll_id) FROM polls) AS last_poll, \
+     (SELECT max(checked_at) FROM assets WHERE checked_at IS NOT NULL) AS checked_at, \
+     (SELECT max(next_attempt_at) FROM assets WHERE next_attempt_at IS NOT NULL) AS next_attempt_at, \
      (SELECT CAST(coalesce(sum(CASE state WHEN 'pending' THEN 1 WHEN 'failed' THEN 1000000 \
        WHEN 'gone' THEN 1000000000 ELSE 1000000000000 END), 0) AS BIGINT) \
-       FROM assets WHERE state <> 'mirrored'), \
-     (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL), \
-     (SELECT finished_at FROM polls ORDER BY poll_id DESC LIMIT 1), \
-     (SELECT response_sha256 FROM polls ORDER BY poll_id DESC LIMIT 1), \
-     (SELECT max(version) FROM _heygen_sync_migrations) \
+       FROM assets WHERE state <> 'mirrored') AS states, \
+     (SELECT max(pruned_at) FROM asset_versions WHERE pruned_at IS NOT NULL) AS pruned_at, \
+     (SELECT finished_at FROM polls ORDER BY poll_id DESC LIMIT 1) AS finished_at, \
+     (SELECT response_sha256 FROM polls ORDER BY poll_id DESC LIMIT 1) AS sha256, \
+     (SELECT max(version) FROM _heygen_sync_migrations) AS version \
      FROM (SELECT 1 AS one) AS o LEFT JOIN accounts AS a ON 1 = 1 ORDER BY a.account";
 
 /// Returns the SQL of the hash of the asset joined as `alias`, if its file is stored. (An asset whose
@@ -46,7 +47,7 @@ pub fn after_baseline(account: &str, catalogue: &str) -> String {
 fn first_good(account: &str, catalogue: &str) -> String {
     format!(
         "(SELECT f.observed_at FROM polls AS f WHERE f.account = {account} \
-          AND f.catalogue = {catalogue} AND f.outcome <> 'failed' \
+          AND f.catalogue = {catalogue} AND f.{GOOD} \
           AND f.observed_at IS NOT NULL ORDER BY f.observed_at LIMIT 1)"
     )
 }
@@ -60,7 +61,7 @@ pub fn good_polls() -> String {
             "SELECT '{of}' AS which, {first} AS first_at, {poll} \
              FROM (SELECT 1 AS one) AS o LEFT JOIN polls AS p ON p.poll_id = \
              (SELECT l.poll_id FROM polls AS l WHERE l.account = $1 AND l.catalogue = '{of}' \
-              AND l.outcome <> 'failed' AND l.observed_at <= $2 \
+              AND l.{GOOD} AND l.observed_at <= $2 \
               ORDER BY l.observed_at DESC LIMIT 1)",
             first = first_good("$1", &format!("'{of}'")),
         )
@@ -69,7 +70,7 @@ pub fn good_polls() -> String {
 }
 
 /// Reads the kind that a column contains.
-pub fn kind(row: &Row, at: usize) -> Result<Kind, Fault> {
+pub fn kind(row: &Row, at: impl At) -> Result<Kind, Fault> {
     let text = row.some_text(at)?;
     Kind::parse(&text).ok_or_else(|| row.bad_value(at, "is no kind"))
 }

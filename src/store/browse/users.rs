@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{
     filter::Order,
     item::Neighbour,
-    picture::ItemPreview,
     reading::Reading,
     scope::{ItemsSql, Scope},
     sql::{self, Sql},
@@ -46,13 +45,8 @@ impl Reading {
         let parts: Vec<String> =
             kinds.into_iter().map(|kind| users_sql(&mut sql, scope, kind, column, ids)).collect();
         let rows = self.ask(parts.join(" UNION ALL "), &sql.args, |row| {
-            let user = Neighbour {
-                id: row.some_text(3)?,
-                name: row.text(4)?,
-                version: row.some_int(5)?,
-                image: ItemPreview::read(row, 6)?,
-            };
-            Ok((sql::kind(row, 0)?, row.some_text(1)?, row.some_int(2)?, user))
+            let (kind, used) = (sql::kind(row, "kind")?, row.some_text("used")?);
+            Ok((kind, used, row.some_int("total")?, Neighbour::read(row)?))
         });
         let mut found: BTreeMap<String, Users> = BTreeMap::new();
         for (kind, of, total, user) in rows.await? {

@@ -7,8 +7,11 @@ use url::Url;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::{
-    catalog::record::SignedUrl,
-    store::conn::{Arg, Fault, Row},
+    catalog::{cell::Cell, column::Holds, record::SignedUrl},
+    store::{
+        conn::{Arg, Fault, Row},
+        record::{ColumnType, record},
+    },
     time::Timestamp,
 };
 
@@ -33,45 +36,56 @@ impl AssetState {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+}
 
-    fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
+record! {
+    /// A row of `assets`, without its role. There is no good copy while `file` is `None`. Without a
+    /// `next_attempt_at`, a pending or failed asset is due at once, any other never.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Asset {
+        url: String = "canonical URL: no signature parameters; at most 2,000 bytes",
+        signed_url: Option<SignedUrl> =
+            "signed link from the API: a credential until it expires; null if unsigned",
+        expires_at: Option<Timestamp> =
+            "when signed_url expires; null if unsigned or unknown, which counts as expired",
+        state: AssetState = "pending, mirrored, failed (is retried), gone or skipped" required,
+        sha256: Option<String> = "SHA-256 of the mirrored content, in hex",
+        file: Option<String> = "name of the mirrored content within the store",
+        bytes: Option<i64> = "size of the mirrored content, in bytes",
+        content_type: Option<String> = "media type, from the first bytes of the content",
+        etag: Option<String> = "ETag of the last response with content",
+        last_modified: Option<String> =
+            "Last-Modified of the last response with content, verbatim",
+        attempts: i64 = "fetches since the last success" required,
+        next_attempt_at: Option<Timestamp> = "earliest next fetch; null means at once",
+        mirrored_at: Option<Timestamp> = "when the content was stored",
+        checked_at: Option<Timestamp> = "when it was last fetched or found unchanged",
+        last_error: Option<String> = "why the last fetch failed; never holds a signature",
     }
 }
 
-/// A row of `assets`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Asset {
-    /// The canonical URL, the key.
-    pub url: String,
-    /// The signed link; `None` if the API's link is unsigned.
-    pub signed_url: Option<SignedUrl>,
-    /// When the link stops working; `None` when unsigned or unknown.
-    pub expires_at: Option<Timestamp>,
-    /// Its state.
-    pub state: AssetState,
-    /// The SHA-256 of the content fetched last, in hex.
-    pub sha256: Option<String>,
-    /// Its name within the store; `None` while there is no good copy.
-    pub file: Option<String>,
-    /// Its size, in bytes.
-    pub bytes: Option<i64>,
-    /// Its media type.
-    pub content_type: Option<String>,
-    /// The ETag of the last response with content.
-    pub etag: Option<String>,
-    /// The Last-Modified of the last response with content.
-    pub last_modified: Option<String>,
-    /// The number of fetches since the last successful one.
-    pub attempts: i64,
-    /// Not fetched before this time; `None` means at once if pending or failed, else never.
-    pub next_attempt_at: Option<Timestamp>,
-    /// When the content was stored.
-    pub mirrored_at: Option<Timestamp>,
-    /// When it was last fetched or found unchanged.
-    pub checked_at: Option<Timestamp>,
-    /// Why the last fetch failed.
-    pub last_error: Option<String>,
+impl ColumnType for AssetState {
+    const HOLDS: Holds = Holds::Text;
+
+    fn read(row: &Row, name: &str) -> Result<Self, Fault> {
+        row.some_text(name)?.parse().map_err(|_| row.bad_value(name, "is no state"))
+    }
+
+    fn cell(&self) -> Cell<'_> {
+        self.as_str().into()
+    }
+}
+
+impl ColumnType for Option<SignedUrl> {
+    const HOLDS: Holds = Holds::Text;
+
+    fn read(row: &Row, name: &str) -> Result<Self, Fault> {
+        Ok(row.text(name)?.map(SignedUrl::new))
+    }
+
+    fn cell(&self) -> Cell<'_> {
+        self.as_ref().map(SignedUrl::expose).into()
+    }
 }
 
 impl Asset {
@@ -158,27 +172,6 @@ impl Wanted {
     pub(super) fn args(self) -> [Arg<'static>; 3] {
         [self.pictures, self.videos, self.audio].map(|wanted| Arg::Bool(Some(wanted)))
     }
-}
-
-pub(super) fn asset(row: &Row) -> Result<Asset, Fault> {
-    let state = AssetState::parse(&row.some_text(3)?);
-    Ok(Asset {
-        url: row.some_text(0)?,
-        signed_url: row.text(1)?.map(SignedUrl::new),
-        expires_at: row.time(2)?,
-        state: state.ok_or_else(|| row.bad_value(3, "is no state"))?,
-        sha256: row.text(4)?,
-        file: row.text(5)?,
-        bytes: row.int(6)?,
-        content_type: row.text(7)?,
-        etag: row.text(8)?,
-        last_modified: row.text(9)?,
-        attempts: row.some_int(10)?,
-        next_attempt_at: row.time(11)?,
-        mirrored_at: row.time(12)?,
-        checked_at: row.time(13)?,
-        last_error: row.text(14)?,
-    })
 }
 
 /// Returns the sort key of an asset, for the same order as in `sql::lease`.

@@ -1,8 +1,9 @@
 //! The SQL of the queue.
 
+use super::asset::Asset;
 use crate::{
     catalog::kind::{Kind, Preview},
-    store::{conn::Engine, registry::register},
+    store::{conn::Engine, record::RowType, registry::register},
 };
 
 /// The setting that `last_error` names if a host is not allowed, followed by the allowed hosts.
@@ -10,9 +11,6 @@ pub const ALLOWED_HOSTS: &str = "mirror.allowed_hosts";
 
 /// The `last_error` of an asset whose content was pruned.
 const PRUNED: &str = "pruned";
-
-const COLUMNS: &str = "url, signed_url, expires_at, state, sha256, file, bytes, content_type, \
-     etag, last_modified, attempts, next_attempt_at, mirrored_at, checked_at, last_error";
 
 /// The condition that an asset is due and of a wanted role: (now, pictures, videos, audio).
 const DUE: &str = "(next_attempt_at <= $1 OR (next_attempt_at IS NULL AND \
@@ -26,13 +24,14 @@ register! {
     /// Selects the most urgent due assets; on PostgreSQL, leases them: (now, pictures, videos, audio, how
     /// many[, lease until]).
     pub fn lease(engine: Engine) {
+        let columns = Asset::names().join(", ");
         match engine.is_server() {
-            false => format!("SELECT {COLUMNS} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
+            false => format!("SELECT {columns} FROM assets WHERE {DUE} ORDER BY {ORDER} LIMIT $5"),
             // Materialized: otherwise the planner may run the limited part more than once.
             true => format!(
                 "WITH due AS MATERIALIZED (SELECT url FROM assets WHERE {DUE} ORDER BY {ORDER} \
                  LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE assets SET next_attempt_at = $6 \
-                 WHERE url IN (SELECT url FROM due) RETURNING {COLUMNS}"
+                 WHERE url IN (SELECT url FROM due) RETURNING {columns}"
             ),
         }
     }

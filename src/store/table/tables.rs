@@ -7,7 +7,7 @@ use crate::{
         column::{Column, Holds::*},
         kind::Kind,
     },
-    store::row::PollRow,
+    store::{queue::Asset, record::RowType, row::PollRow},
 };
 
 /// A table or a view.
@@ -113,15 +113,6 @@ pub(super) const MISSING_SINCE: Column = Column::new(
 );
 pub(super) const REMOVED_AT: Column =
     Column::new("removed_at", Time, "observed_at of the poll that removed it; null if not removed");
-pub(super) const URL: Column =
-    Column::new("url", Text, "canonical URL: no signature parameters; at most 2,000 bytes");
-pub(super) const ROLE: Column = Column::new("role", Text, "image, video or audio").required();
-pub(super) const ATTEMPTS: Column =
-    Column::new("attempts", Integer, "fetches since the last success").required();
-pub(super) const NEXT_ATTEMPT_AT: Column =
-    Column::new("next_attempt_at", Time, "earliest next fetch; null means at once");
-pub(super) const LAST_ERROR: Column =
-    Column::new("last_error", Text, "why the last fetch failed; never holds a signature");
 
 fn accounts() -> Table {
     Table::new(
@@ -262,42 +253,15 @@ fn schema_changes() -> Table {
     )
 }
 
-fn assets() -> Table {
+pub(super) fn assets() -> Table {
+    let mut columns = vec![];
+    Asset::columns(&mut columns);
+    columns.insert(1, Column::new("role", Text, "image, video or audio").required());
     Table::new(
         "assets",
         "one row per canonical URL of a preview: its working link and its mirrored copy",
         &["url"],
-        [
-            URL,
-            ROLE,
-            Column::new(
-                "signed_url",
-                Text,
-                "signed link from the API: a credential until it expires; null if unsigned",
-            ),
-            Column::new(
-                "expires_at",
-                Time,
-                "when signed_url expires; null if unsigned or unknown, which counts as expired",
-            ),
-            Column::new("state", Text, "pending, mirrored, failed (is retried), gone or skipped")
-                .required(),
-            Column::new("sha256", Text, "SHA-256 of the mirrored content, in hex"),
-            Column::new("file", Text, "name of the mirrored content within the store"),
-            Column::new("bytes", Integer, "size of the mirrored content, in bytes"),
-            Column::new("content_type", Text, "media type, from the first bytes of the content"),
-            Column::new("etag", Text, "ETag of the last response with content"),
-            Column::new(
-                "last_modified",
-                Text,
-                "Last-Modified of the last response with content, verbatim",
-            ),
-            ATTEMPTS,
-            NEXT_ATTEMPT_AT,
-            Column::new("mirrored_at", Time, "when the content was stored"),
-            Column::new("checked_at", Time, "when it was last fetched or found unchanged"),
-            LAST_ERROR,
-        ],
+        columns,
     )
 }
 

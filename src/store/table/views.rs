@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use super::tables::{
-    ACCOUNT, ATTEMPTS, CHANGED_AT, FIELD, FIRST_SEEN_AT, ID, KIND, LAST_ERROR, LIST, MISSING_SINCE,
-    NEXT_ATTEMPT_AT, REMOVED_AT, ROLE, Table, URL, items,
+    ACCOUNT, CHANGED_AT, FIELD, FIRST_SEEN_AT, ID, KIND, LIST, MISSING_SINCE, REMOVED_AT, Table,
+    assets, items,
 };
 use crate::{
     catalog::{
@@ -127,28 +127,20 @@ fn fields() -> Table {
 }
 
 fn expiring_assets() -> Table {
+    let columns = assets().columns.into_iter().filter_map(|column| {
+        let meaning = match column.name {
+            "url" | "role" | "attempts" | "next_attempt_at" | "last_error" => column.meaning,
+            "signed_url" => "signed link from the API: a credential until it expires",
+            "expires_at" => "when signed_url expires; null if unknown, which counts as expired",
+            "state" => "pending, failed (is retried), gone or skipped",
+            _ => return None,
+        };
+        Some(Column { meaning, required: column.required || column.name == "signed_url", ..column })
+    });
     Table::new(
         "expiring_assets",
         "signed previews that are not mirrored, the soonest to expire first",
         &["url"],
-        [
-            URL,
-            ROLE,
-            Column::new(
-                "signed_url",
-                Text,
-                "signed link from the API: a credential until it expires",
-            )
-            .required(),
-            Column::new(
-                "expires_at",
-                Time,
-                "when signed_url expires; null if unknown, which counts as expired",
-            ),
-            Column::new("state", Text, "pending, failed (is retried), gone or skipped").required(),
-            ATTEMPTS,
-            NEXT_ATTEMPT_AT,
-            LAST_ERROR,
-        ],
+        columns.collect::<Vec<_>>(),
     )
 }
