@@ -24,7 +24,8 @@ pub fn counted(count: impl TryInto<i64>, one: &str, many: &str) -> String {
 
 /// Returns lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The units of a duration, the largest first: milliseconds, singular, plural.

@@ -1,6 +1,6 @@
 //! The parts of a response's body, and the errors where one is missing or has another type (rule 11).
 
-use std::io::{self, BufRead, Cursor, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Seek};
 
 use serde::de::IgnoredAny;
 
@@ -83,7 +83,9 @@ fn not_utf8(at: usize) -> Error {
 }
 
 /// Describes the fault in malformed text of `length` bytes, with the line and column from `serde_json`.
-fn what_is_wrong(mut text: impl BufRead, length: usize) -> String {
+fn what_is_wrong(text: impl BufRead, length: usize) -> String {
+    // `serde_json` reads single bytes, for which `BufReader` is fast.
+    let mut text = BufReader::new(text);
     if text.fill_buf().is_ok_and(|start| start.starts_with(MARK)) {
         text.consume(MARK.len());
     }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use siphasher::sip128::{Hash128, SipHasher13};
 
 use super::item::Fields;
+use crate::words::hex;
 
 /// A hash of a record. Equal hashes mean that the fields, JSON types and URLs are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,8 @@ impl Parts {
 impl Fingerprint {
     /// Returns the text that is stored with an item that has these fields.
     pub fn to_column(self, fields: &Fields) -> String {
-        format!("{:08x}{:016x}{:016x}{:016x}", *GENERATION, self.1, self.0, state(fields))
+        let numbers = [self.1, self.0, state(fields)].map(u64::to_be_bytes);
+        hex(&[&GENERATION.to_be_bytes(), numbers.as_flattened()].concat())
     }
 
     /// Parses the text of [`Self::to_column`]; `None` if another version of this program wrote it,

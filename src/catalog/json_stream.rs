@@ -13,8 +13,8 @@ use super::json::{JsonReader, Malformed, closing};
 /// The number of bytes that are received at once, unless a longer value needs more. Tests have values in many pieces.
 const PIECE: usize = if cfg!(test) { 3 } else { 64 << 10 };
 
-/// The length of the longest token that the reader checks as a whole, `\u0000`. A fault this close to
-/// the end of the received text may be a token that continues.
+/// The length of the longest token that the reader checks as a whole, `\u0000`. If a fault is this close
+/// to the end of the received text, the token may continue in the next piece.
 const LONGEST_TOKEN: usize = 6;
 
 /// The error of a document that cannot be read.
@@ -138,7 +138,7 @@ impl<R: BufRead> JsonStream<R> {
         Ok(found)
     }
 
-    /// Calls `read`, which must read one value, until the received text contains the whole value.
+    /// Calls `read`, which must read one value or key, until the received text contains all of it.
     fn next<T>(
         &mut self,
         mut read: impl FnMut(&mut JsonReader<'_>) -> Result<T, Malformed>,
@@ -160,7 +160,8 @@ impl<R: BufRead> JsonStream<R> {
         }
     }
 
-    /// Receives at least as much text as is kept, so that a value is read a few times at most.
+    /// Receives at least as much text as is kept, so that all readings of a long value together cost
+    /// about twice its length.
     fn receive(&mut self) -> Result<(), JsonFault> {
         self.text.drain(..self.at);
         self.before += self.at;

@@ -47,7 +47,7 @@ pub enum Form {
 }
 
 /// Decodes a file, which must be of `catalogue` if that is given. `keep` is whether to return its
-/// bodies for the archive. A response of v2 that is not kept is never in memory as a whole.
+/// bodies for the archive. A response of v2 in UTF-8 that is not kept is decoded while it is read.
 ///
 /// # Errors
 /// [`crate::error::Kind::NotACatalogue`] if it is not a catalogue (rule 11),
@@ -59,27 +59,24 @@ pub fn decode(
     keep: bool,
     known: &Arc<Recognition>,
 ) -> Result<Saved> {
-    let lists = |answer, bodies| {
-        let catalogue = confirmed_catalogue(Catalogue::Avatars, catalogue)?;
-        Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
-    };
-    if !keep
-        && is_utf8_object(file)?
-        && let Some(answer) = v2::decode_saved(file, known)?
-    {
-        return lists(answer, None);
-    }
+    let streams = !keep && is_utf8_object(file)?;
+    let mut answer = if streams { v2::decode_saved(file, known)? } else { None };
     let mut whole = vec![];
-    file.restart().and_then(|()| file.read_to_end(&mut whole)).map_err(unreadable)?;
+    if answer.is_none() {
+        file.restart().and_then(|()| file.read_to_end(&mut whole)).map_err(unreadable)?;
+    }
     let text = utf8(&whole)?;
     let start = text.strip_prefix(MARK).unwrap_or(&text).trim_ascii_start();
     if start.starts_with(b"[") {
         return elements(json(&text)?, catalogue, keep, known);
     }
-    match v2::decode_saved(&mut Cursor::new(&text), known)? {
-        Some(answer) => lists(answer, keep.then(|| Bodies::whole(text.into_owned()))),
-        None => pages(&[json(&text)?], catalogue, keep, known),
+    if !streams {
+        answer = v2::decode_saved(&mut Cursor::new(&text), known)?;
     }
+    let Some(answer) = answer else { return pages(&[json(&text)?], catalogue, keep, known) };
+    let catalogue = confirmed_catalogue(Catalogue::Avatars, catalogue)?;
+    let bodies = keep.then(|| Bodies::whole(text.into_owned()));
+    Ok(Saved { catalogue, answer, form: Form::Lists, bodies, incomplete: None })
 }
 
 /// Returns whether a file is an object in UTF-8, judging by its first characters.

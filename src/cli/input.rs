@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Cursor, Read},
+    io::{self, Cursor, Read},
 };
 
 use crate::{
@@ -16,13 +16,10 @@ use crate::{
 /// [`crate::error::Kind::Storage`] if it cannot be read.
 pub(super) fn read(name: &str) -> Result<Vec<u8>> {
     let read = match name {
-        "-" => {
-            let mut bytes = vec![];
-            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-        }
+        "-" => to_end(std::io::stdin().lock()),
         _ => fs::read(name),
     };
-    read.map_err(|fault| Error::storage(format!("cannot read {name}: {}", io_message(&fault))))
+    read.map_err(|fault| unreadable(name, &fault))
 }
 
 /// Opens a file; returns the content of anything else, such as a pipe.
@@ -30,11 +27,25 @@ pub(super) fn read(name: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// [`crate::error::Kind::Storage`] if it cannot be read.
 pub(super) fn open(name: &str) -> Result<Box<dyn SavedFile>> {
-    if name != "-"
-        && let Ok(file) = File::open(name)
-        && file.metadata().is_ok_and(|metadata| metadata.is_file())
-    {
-        return Ok(Box::new(file));
+    if name == "-" {
+        return Ok(Box::new(Cursor::new(read(name)?)));
     }
-    Ok(Box::new(Cursor::new(read(name)?)))
+    let file = File::open(name).map_err(|fault| unreadable(name, &fault))?;
+    // A pipe is opened only once: a second opening would wait for another writer.
+    match file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        true => Ok(Box::new(file)),
+        false => match to_end(file) {
+            Ok(content) => Ok(Box::new(Cursor::new(content))),
+            Err(fault) => Err(unreadable(name, &fault)),
+        },
+    }
+}
+
+fn to_end(mut from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    from.read_to_end(&mut bytes).map(|_| bytes)
+}
+
+fn unreadable(name: &str, fault: &io::Error) -> Error {
+    Error::storage(format!("cannot read {name}: {}", io_message(fault)))
 }

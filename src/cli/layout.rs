@@ -1,5 +1,6 @@
-//! A table that fits the terminal: ids, times and other single words are never broken, columns of
-//! text shrink first, and if there is no room for these they are shown below the id.
+//! A table that fits the terminal: ids and times are never broken, other words only if they have no
+//! places to break or are very long. Columns of text shrink first, and if there is no room for these they
+//! are shown below the id.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
@@ -11,7 +12,7 @@ const NARROWEST: u16 = 40;
 /// The minimum width of a column of text, unless its content is narrower.
 const TEXT: usize = 12;
 
-/// Longer words are broken: no id of the API comes near it.
+/// Longer words of text may be broken.
 const WORD: usize = 128;
 
 /// The padding that comfy-table adds to each cell.
@@ -49,9 +50,14 @@ fn is_time(text: &str) -> bool {
     Timestamp::parse(text).is_some_and(|time| time.to_string() == text)
 }
 
-/// Whether a word may be broken anywhere: a URL, JSON, a script without spaces, or a very long word.
+/// Whether a word may be broken anywhere: a URL, JSON, Chinese or Japanese text, or a very long word.
 fn is_breakable(word: &str) -> bool {
-    word.contains("://") || word.starts_with(['[', '{']) || !word.is_ascii() || word.len() > WORD
+    let is_ideograph = |character: char| character >= '\u{2E80}';
+    word.contains("://") || is_json(word) || word.contains(is_ideograph) || word.len() > WORD
+}
+
+fn is_json(text: &str) -> bool {
+    (text.starts_with('[') && text.ends_with(']')) || (text.starts_with('{') && text.ends_with('}'))
 }
 
 impl Texts {
@@ -96,19 +102,23 @@ impl Texts {
         self.headers.get(column).into_iter().chain(cells).flat_map(|text| text.lines())
     }
 
-    /// Whether a cell of the column can be broken.
+    /// Whether a cell of the column can be broken. Ids cannot.
     fn is_text(&self, column: usize) -> bool {
-        self.lines(column).skip(1).any(|line| line.contains(' ') || is_breakable(line))
+        let is_id = self.headers.get(column).is_some_and(|header| header.ends_with(" ID"));
+        let can_break = |line: &str| line.contains(' ') || is_breakable(line);
+        !is_id && self.lines(column).skip(1).any(can_break)
     }
 
-    /// Returns the minimum width of a column that breaks no word.
+    /// Returns the minimum width of a column that breaks no word of normal length.
     fn min_width(&self, column: usize) -> usize {
-        let lines = self.lines(column).filter(|line| !line.starts_with(['[', '{']));
+        let is_text = self.is_text(column);
+        let lines = self.lines(column).filter(|line| !is_text || !is_json(line));
         let words = lines.flat_map(|line| line.split(' '));
-        let words = words.filter(|word| !is_breakable(word)).map(|word| word.chars().count());
+        let words = words.filter(|word| !is_text || !is_breakable(word));
+        let words = words.map(|word| word.chars().count());
         let longest = words.max().unwrap_or(0);
         let natural = self.lines(column).map(|line| line.chars().count()).max().unwrap_or(0);
-        if self.is_text(column) { longest.max(natural.min(TEXT)) } else { longest }
+        if is_text { longest.max(natural.min(TEXT)) } else { longest }
     }
 
     fn needed(&self) -> usize {
@@ -181,6 +191,17 @@ mod tests {
         for (name, field) in [("Mira", &*tags), (&"界".repeat(200), ""), (&"x".repeat(400), "")] {
             let lines = lines(&[row("mira_1", name, field), row("mira_2", "Two Words", "")], 100);
             assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn ids_and_words_in_any_script_are_whole() {
+        let id = "vorführung_für_gäste_2025_vorne_links";
+        let name = "Geschäftsführungsbesprechung [VIP] Internationalizations";
+        let lines = lines(&[row(id, name, ""), row("mira_office_front_2025", "Two Words", "")], 80);
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+        for whole in std::iter::once(id).chain(name.split(' ')) {
+            assert!(lines.iter().any(|line| line.contains(whole)), "{whole}: {lines:#?}");
         }
     }
 

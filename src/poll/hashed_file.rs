@@ -27,6 +27,8 @@ struct Hashing {
     file: Box<dyn SavedFile>,
     hash: Sha256,
     bytes: u64,
+    /// Whether the end was reached. What is added to the file later is not read.
+    ended: bool,
 }
 
 impl Hashing {
@@ -36,6 +38,7 @@ impl Hashing {
         self.file.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
         self.hash.update(&piece);
         self.bytes += piece.len() as u64;
+        self.ended = piece.is_empty();
         Ok(piece)
     }
 
@@ -43,7 +46,7 @@ impl Hashing {
     fn send(mut self, pieces: &SyncSender<io::Result<Vec<u8>>>) -> Self {
         loop {
             let piece = self.piece();
-            let is_last = !piece.as_ref().is_ok_and(|piece| !piece.is_empty());
+            let is_last = piece.is_err() || self.ended;
             if pieces.send(piece).is_err() || is_last {
                 return self;
             }
@@ -70,7 +73,7 @@ enum ReadState {
 
 impl HashedFile {
     pub fn new(file: Box<dyn SavedFile>) -> Self {
-        let hashing = Hashing { file, hash: Sha256::new(), bytes: 0 };
+        let hashing = Hashing { file, hash: Sha256::new(), bytes: 0, ended: false };
         Self { state: ReadState::Idle(hashing), piece: vec![], at: 0, has_begun: false }
     }
 
@@ -85,14 +88,16 @@ impl HashedFile {
         };
         match &mut self.state {
             ReadState::Idle(hashing) => Ok(hashing),
-            _ => Err(io::Error::other("the thread that reads it ended")),
+            _ => Err(lost()),
         }
     }
 
     /// Returns the size of the file in bytes and its SHA-256 in hex.
     pub fn digest(mut self) -> io::Result<(u64, String)> {
         let hashing = self.idle()?;
-        while !hashing.piece()?.is_empty() {}
+        while !hashing.ended {
+            hashing.piece()?;
+        }
         Ok((hashing.bytes, hex(&mem::take(&mut hashing.hash).finalize())))
     }
 
@@ -107,9 +112,13 @@ impl HashedFile {
         };
         match &self.state {
             ReadState::Reading(pieces, _) => pieces.recv().unwrap_or_else(|_| Ok(vec![])),
-            _ => Err(io::Error::other("the thread that reads it ended")),
+            _ => Err(lost()),
         }
     }
+}
+
+fn lost() -> io::Error {
+    io::Error::other("the thread that reads it ended")
 }
 
 impl BufRead for HashedFile {
@@ -139,7 +148,7 @@ impl Document for HashedFile {
         if mem::take(&mut self.has_begun) {
             (self.piece, self.at) = (vec![], 0);
             let hashing = self.idle()?;
-            (hashing.hash, hashing.bytes) = (Sha256::new(), 0);
+            (hashing.hash, hashing.bytes, hashing.ended) = (Sha256::new(), 0, false);
             hashing.file.rewind()?;
         }
         Ok(())

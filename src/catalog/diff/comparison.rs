@@ -317,7 +317,7 @@ impl<'a> Comparison<'a> {
 }
 
 /// Returns the elements in order, and frees their memory part by part, so that a large catalogue is not
-/// twice in memory. The C library gives parts of this size back to the system at once.
+/// twice in memory. Most allocators give parts of this size back to the system at once.
 fn in_parts<T>(mut all: Vec<T>) -> impl Iterator<Item = T> {
     const PART: usize = 1 << 18;
     let mut parts = vec![];

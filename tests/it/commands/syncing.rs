@@ -1,6 +1,6 @@
 //! `sync`, from a file and from the API.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -71,6 +71,17 @@ at_home! {
         let ran = home.run_fed(bare.as_bytes(), &["sync", "--from", "-", "--format", "text"]);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
         assert_eq!(ran.stdout, "default: baseline, 9 items added (5 avatars, 4 talking photos listed)\n");
+    }
+
+    async fn a_saved_response_comes_from_a_named_pipe_which_is_opened_once(home: Home) {
+        let pipe = home.folder().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // More than a pipe holds: if the reader goes away, writing fails.
+        let body = [example(), vec![b' '; 1 << 20]].concat();
+        let written = tokio::task::spawn_blocking(move || std::fs::write(pipe, body));
+        let (code, report) = home.sync(&["--from", "pipe"]);
+        assert_eq!((code, counts(&report)), (0, json!({"added": 9})));
+        written.await.unwrap().unwrap();
     }
 
     async fn order_copies_key_order_and_signatures_are_no_changes(home: Home) {
