@@ -263,6 +263,23 @@ impl Columns {
 }
 
 impl Row {
+    /// Returns the positions of the columns with these names. They are looked up only while `known` is
+    /// `None`, which is then set for the other rows of the statement.
+    pub fn places<const N: usize>(
+        &self,
+        known: &mut Option<[usize; N]>,
+        names: [&str; N],
+    ) -> Result<[usize; N], Fault> {
+        if let Some(known) = known {
+            return Ok(*known);
+        }
+        let mut places = [0; N];
+        for (at, name) in places.iter_mut().zip(names) {
+            *at = on!(Row, self, row => row.place(name))?;
+        }
+        Ok(*known.insert(places))
+    }
+
     /// Returns the text, or `None` for NULL.
     pub fn text(&self, at: impl At) -> Result<Option<String>, Fault> {
         Ok(self.str(at)?.map(str::to_owned))

@@ -240,11 +240,9 @@ fn any(table: &Table) -> SqlStr {
 }
 
 fn all_rows(table: &Table, left_out: &[&str]) -> SqlStr {
-    let value = |name| match left_out.contains(&name) {
-        true => format!("NULL AS {name}"),
-        false => name.to_owned(),
-    };
-    let columns: Vec<String> = table.names().into_iter().map(value).collect();
+    let null = |name| if left_out.contains(&name) { "NULL AS " } else { "" };
+    let columns = table.names().into_iter().map(|name| format!("{}{name}", null(name)));
+    let columns: Vec<String> = columns.collect();
     let (columns, name, order) = (columns.join(", "), table.name, table.order.join(", "));
     AssertSqlSafe(format!("SELECT {columns} FROM {name} ORDER BY {order}")).into_sql_str()
 }

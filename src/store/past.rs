@@ -150,8 +150,7 @@ impl Store {
         catalogue: Catalogue,
     ) -> Result<Option<Timestamp>> {
         let args = [account.into(), catalogue.as_str().into(), 1.into()];
-        let last = self.one(statements::RECENT_GOOD, &args, |row| row.time("observed_at"));
-        Ok(last.await?.flatten())
+        Ok(self.one(statements::RECENT_GOOD, &args, |row| row.time("observed_at")).await?.flatten())
     }
 
     /// Returns what the account's previous version has in common with `version`, whose last poll was held;

@@ -85,10 +85,10 @@ async fn recognition(
     };
     for kind in Kind::ALL.into_iter().filter(|kind| catalogue.is_none_or(|of| kind.catalogue == of))
     {
-        let mut items = KnownItems::default();
+        let (mut items, mut places) = (KnownItems::default(), None);
         conn.each(statements::fingerprints(kind), &[account.into()], |row| {
-            let fingerprint = row.str("fingerprint")?.and_then(Fingerprint::parse);
-            items.insert(row.some_text(kind.id)?, fingerprint);
+            let [id, fingerprint] = row.places(&mut places, [kind.id, "fingerprint"])?;
+            items.insert(row.some_text(id)?, row.str(fingerprint)?.and_then(Fingerprint::parse));
             Ok(())
         })
         .await?;
@@ -154,15 +154,17 @@ async fn items(
     kind: Kind,
     left_out: Option<&Recognised>,
 ) -> Result<Vec<SnapshotItem>, Fault> {
-    let (mut items, mut names) = (vec![], Names::default());
+    let (mut items, mut names, mut places) = (vec![], Names::default(), None);
     let own = OwnColumns::of(kind);
     let mut each = |row: Row| {
+        let columns = [kind.id, "version", "missing_since", "removed", "fingerprint"];
+        let [id, version, missing, removed, fingerprint] = row.places(&mut places, columns)?;
         items.push(SnapshotItem {
-            id: row.some_text(kind.id)?,
-            version: row.some_int("version")?,
-            missing_since: row.time("missing_since")?,
-            removed: row.bool("removed")?.unwrap_or(false),
-            has_fingerprint: row.str("fingerprint")?.and_then(Fingerprint::parse).is_some(),
+            id: row.some_text(id)?,
+            version: row.some_int(version)?,
+            missing_since: row.time(missing)?,
+            removed: row.bool(removed)?.unwrap_or(false),
+            has_fingerprint: row.str(fingerprint)?.and_then(Fingerprint::parse).is_some(),
             fields: own.fields(&row, Some(&mut names))?,
         });
         Ok(())
@@ -250,14 +252,16 @@ async fn links(
     now: Timestamp,
     urls: Option<&[String]>,
 ) -> Result<StoredLinks, Fault> {
-    let mut links = StoredLinks::default();
+    let (mut links, mut places) = (StoredLinks::default(), None);
     let mut each = |row: Row| {
+        let columns = ["url", "signed", "expires_at", "signed_url"];
+        let [url, signed, expires_at, signed_url] = row.places(&mut places, columns)?;
         let link = StoredLink {
-            signed: row.bool("signed")?.unwrap_or(false),
-            expires_at: row.time("expires_at")?,
-            signed_url: row.text("signed_url")?.map(SignedUrl::new),
+            signed: row.bool(signed)?.unwrap_or(false),
+            expires_at: row.time(expires_at)?,
+            signed_url: row.text(signed_url)?.map(SignedUrl::new),
         };
-        links.insert(row.some_text("url")?, link);
+        links.insert(row.some_text(url)?, link);
         Ok(())
     };
     let until = now.plus(DAY);

@@ -119,18 +119,15 @@ impl Reading {
                 let name = row.text(format!("{column}_name").as_str())?;
                 names.extend(name.map(|name| (*column, name)));
             }
-            let item = ItemWithVersions {
-                first_seen_at: row.some_time("first_seen_at")?,
-                missing_since: row.time("missing_since")?,
-                removed_at: row.time("removed_at")?,
-                names,
-                versions: vec![],
-            };
-            Ok((item, version(row, &own)?))
+            let first = row.some_time("first_seen_at")?;
+            let times = (first, row.time("missing_since")?, row.time("removed_at")?);
+            Ok(((times, names), version(row, &own)?))
         });
-        let (items, versions): (Vec<_>, Vec<Version>) = rows.await?.into_iter().unzip();
-        let Some(item) = items.into_iter().next() else { return Ok(None) };
-        let mut item = ItemWithVersions { versions, ..item };
+        let (known, versions): (Vec<_>, Vec<Version>) = rows.await?.into_iter().unzip();
+        let Some((times, names)) = known.into_iter().next() else { return Ok(None) };
+        let (first_seen_at, missing_since, removed_at) = times;
+        let mut item =
+            ItemWithVersions { first_seen_at, missing_since, removed_at, names, versions };
         if let Some(at) = scope.at {
             item.cut(at);
         }

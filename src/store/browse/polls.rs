@@ -36,19 +36,16 @@ record! {
     }
 }
 
-/// The sums of a day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Day {
-    /// The day, such as `2026-11-23`.
-    pub day: String,
-    /// Items added.
-    pub added: i64,
-    /// Items changed.
-    pub changed: i64,
-    /// Items removed.
-    pub removed: i64,
-    /// Items restored.
-    pub restored: i64,
+record! {
+    /// The sums of a day.
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Day {
+        day: String = "the day, such as `2026-11-23`",
+        added: i64 = "items added",
+        changed: i64 = "items changed",
+        removed: i64 = "items removed",
+        restored: i64 = "items restored",
+    }
 }
 
 impl Day {
@@ -200,23 +197,15 @@ impl Reading {
         let (from, until) = (sql.bind(from), sql.bind(until));
         let day = sql.engine.day("p.observed_at");
         let text = format!(
-            "SELECT {day} AS day, CAST(sum(p.added) AS BIGINT) AS added, \
-             CAST(sum(p.changed) AS BIGINT) AS changed, CAST(sum(p.removed) AS BIGINT) AS removed, \
-             CAST(sum(p.restored) AS BIGINT) AS restored FROM polls AS p \
+            "SELECT {day} AS day, CAST(coalesce(sum(p.added), 0) AS BIGINT) AS added, \
+             CAST(coalesce(sum(p.changed), 0) AS BIGINT) AS changed, \
+             CAST(coalesce(sum(p.removed), 0) AS BIGINT) AS removed, \
+             CAST(coalesce(sum(p.restored), 0) AS BIGINT) AS restored FROM polls AS p \
              WHERE p.account = {account} AND p.{GOOD} AND p.observed_at >= {from} AND p.observed_at < {until} \
              AND {} GROUP BY 1 ORDER BY 1",
             sql::after_baseline(&account, "p.catalogue")
         );
-        self.ask(text, &sql.args, |row| {
-            Ok(Day {
-                day: row.some_text("day")?,
-                added: row.int("added")?.unwrap_or(0),
-                changed: row.int("changed")?.unwrap_or(0),
-                removed: row.int("removed")?.unwrap_or(0),
-                restored: row.int("restored")?.unwrap_or(0),
-            })
-        })
-        .await
+        self.ask(text, &sql.args, Day::read).await
     }
 
     /// Returns the schema changes that a poll found.
